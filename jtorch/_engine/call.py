@@ -1,0 +1,399 @@
+"""From tensors to recorded nodes and back: the one way every operation is called."""
+
+import warnings
+
+import jax.numpy as jnp
+import numpy as np
+
+from . import dtypes, tape, trace
+from .signature import PYTHON_NUMBERS, Operation
+from .storage import Runtime, elementwise_strides, overlaps
+from .tensor import Tensor, _fresh_edge, _replace, make_view, value_of, wrap, wrap_strided
+from .value import Value
+
+mode = tape.mode
+_record = trace.record
+
+# Classes whose instances are used as they are; other subclasses of Tensor take the slow path.
+_plain = {Tensor}
+
+
+def register_plain(cls):
+    """Let instances of a Tensor subclass be operands without any dispatch of their own."""
+    _plain.add(cls)
+    return cls
+
+
+# Set by the layer that implements `__torch_function__` and autocast; None while nobody uses them.
+override = None
+autocast = None
+
+
+def _operands(op, args):
+    """(operands, avals and None where an argument is absent, gradients wanted)."""
+    operands = []
+    key = []
+    need = False
+    for a in args:
+        c = a.__class__
+        if c not in _plain:
+            number = PYTHON_NUMBERS.get(c)
+            if number is not None:
+                operands.append(a)
+                key.append(number)
+                continue
+            if a is None:
+                key.append(None)
+                continue
+            a = _coerce(op, a, len(key))
+            if a.__class__ in PYTHON_NUMBERS:
+                operands.append(a)
+                key.append(PYTHON_NUMBERS[a.__class__])
+                continue
+        view = a._view
+        if view is None:
+            v = a._st.value
+            if v is None:
+                v = a._st.read()
+        else:
+            v = value_of(a)
+            if view.base is not None:
+                _fresh_edge(a)
+        operands.append(v)
+        key.append(v.aval)
+        if a._rg:
+            need = True
+    return operands, key, need
+
+
+def _coerce(op, a, position):
+    """What a foreign argument stands for: a NumPy scalar, a Tensor subclass, something with `__index__`."""
+    if isinstance(a, Tensor):
+        return a
+    if isinstance(a, (np.generic, np.ndarray)) and a.ndim == 0:
+        return a.item()
+    for number in (bool, int, float, complex):
+        if isinstance(a, number):
+            return number(a)
+    raise TypeError(
+        f"{op.name}(): argument '{op.argument_name(position)}' (position {position + 1}) must be Tensor, "
+        f"not {type(a).__name__}"
+    )
+
+
+def compute(op, args, attrs):
+    """Record `op` and put it on the tape if gradients are wanted: (Value or list of Values, TapeNode or None)."""
+    if autocast is not None:
+        args = autocast(op, args)
+    operands, key, need = _operands(op, args)
+    key.insert(0, attrs)
+    key = tuple(key)
+    sig = op.sigs.get(key)
+    if sig is None:
+        _check_numbers(operands)
+        sig = op.signature(key)
+    if need and mode.enabled and sig.differentiable:
+        edges = _edges(args)
+        if edges is not None:
+            versions = _saved_versions(sig, args, edges) if not op.saves_out else None
+            return (*tape.record_differentiable(sig, operands, edges, versions), sig)
+    return _record(sig, operands), None, sig
+
+
+def _check_numbers(operands):
+    for a in operands:
+        if a.__class__ is int and not -(1 << 63) <= a < 1 << 63:
+            raise RuntimeError("Overflow when unpacking long long")
+
+
+def _edges(args):
+    """The edge of every present argument; None when none of them takes part."""
+    edges = []
+    some = False
+    for a in args:
+        if a is None:
+            continue
+        if isinstance(a, Tensor) and a._rg and a._aval.differentiable:
+            edges.append(a._edge or tape.leaf_edge(a, a._autograd_meta()))
+            some = True
+        else:
+            edges.append(None)
+    return tuple(edges) if some else None
+
+
+def _saved_versions(sig, args, edges):
+    mask = 0
+    for i, e in enumerate(edges):
+        if e is not None:
+            mask |= 1 << i
+    used = (sig.vjps.get(mask) or sig.vjp(mask)).used
+    if not used:
+        return None
+    present = [a for a in args if a is not None] if None in args else args
+    return [_version_of(present[i]) for i in used if isinstance(present[i], Tensor)]
+
+
+def _version_of(t):
+    cell = t._vc
+    aval = t._aval
+    edge = t._edge
+    return cell, cell[0], lambda: _shown(aval, edge)
+
+
+def _shown(aval, edge):
+    kind = f"torch.{LEGACY_NAMES.get(aval.dtype.name, 'Float')}Tensor {list(aval.shape)}"
+    return kind if edge is None else f"{kind}], which is output {edge[1]} of [{edge[0].name()}"
+
+
+LEGACY_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+}  # fmt: skip
+
+
+def apply(op, args, attrs):
+    """Call an operation on tensors and numbers: a tensor, or a list of them when it has several results."""
+    if override is not None:
+        handled = override(op, args, attrs)
+        if handled is not NotImplemented:
+            return handled
+    made, node, sig = compute(op, args, attrs)
+    if made.__class__ is Value:
+        if node is None:
+            t = wrap(made)
+        else:
+            t = wrap(made, (node, 0))
+            if op.saves_out:
+                node.versions = (_version_of(t),)
+        if op.multi:
+            return [t]
+        if op.elementwise and any(isinstance(a, Tensor) and a._view is not None for a in args):
+            return _restride(t, args)
+        return t
+    if node is None:
+        return [wrap(m) for m in made]
+    return [wrap(m, (node, i) if m.aval.differentiable else None) for i, m in enumerate(made)]
+
+
+def _restride(t, args):
+    aval = t._aval
+    operands = [(a._aval.shape, a.stride()) for a in args if isinstance(a, Tensor) and a._aval.ndim]
+    if not operands or not aval.ndim:
+        return t
+    strides = elementwise_strides(aval.shape, operands)
+    return wrap_strided(t._st.value, t._edge, strides) if strides != aval.strides else t
+
+
+def apply_view(view_op, t, attrs, label=None):
+    """Call a view operation: a tensor that shares the memory of `t`. `label` names its autograd node."""
+    if not isinstance(t, Tensor):
+        raise TypeError(
+            f"{view_op.operation.name}(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
+        )
+    if attrs.__class__ is Runtime:
+        made, node, _ = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
+    else:
+        made, node, _ = compute(view_op.operation, (t,), attrs)
+    if node is None:
+        return make_view(t, view_op, attrs, made, None)
+    node.label = label
+    return make_view(t, view_op, attrs, made, (node, 0))
+
+
+_to_dtype = Operation(
+    "to_copy", lambda attrs, avals: lambda a: (convert(a, attrs.dtype.np),), grad_name="ToCopyBackward0"
+)
+
+
+def convert(array, np_dtype):
+    """An array of another element type, as torch converts: complex to real drops the imaginary part."""
+    if array.dtype.kind == "c" and np_dtype.kind != "c":
+        if np_dtype.kind == "b":
+            return array != 0
+        array = array.real
+    return array.astype(np_dtype)
+
+
+class CastTo:
+    """The attribute of a conversion."""
+
+    __slots__ = ("dtype",)
+    _made = {}
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    @classmethod
+    def of(cls, dtype):
+        """The interned attribute for a dtype."""
+        found = cls._made.get(dtype)
+        if found is None:
+            found = cls._made[dtype] = cls(dtype)
+        return found
+
+
+def cast(t, dtype):
+    """A tensor of another dtype; `t` itself when it has it already."""
+    return t if t._aval.dtype is dtype else apply(_to_dtype, (t,), CastTo.of(dtype))
+
+
+_to_dtype.elementwise = True
+
+_expand_copy = Operation("copy", lambda attrs, avals: lambda a: (_expanded(a, attrs),), grad_name="CopyBackwards")
+
+
+def _expanded(a, attrs):
+    shape, dtype = attrs
+    try:
+        return np_broadcast(convert(a, dtype.np), shape)
+    except ValueError:
+        raise RuntimeError(
+            f"The size of tensor {list(a.shape)} can't be broadcast to the size of the destination {list(shape)}"
+        ) from None
+
+
+def np_broadcast(a, shape):
+    """`jnp.broadcast_to` that refuses, as torch's copy_ does, a source with more dimensions unless they are 1."""
+    extra = a.ndim - len(shape)
+    if extra > 0 and all(s == 1 for s in a.shape[:extra]):
+        a = a.reshape(a.shape[extra:])
+    return jnp.broadcast_to(a, shape)
+
+
+def check_writable(t):
+    """Raise torch's error when `t` may not be written to in place."""
+    view = t._view
+    if mode.enabled:
+        if t.requires_grad:
+            if t._edge is None:
+                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        if view is not None and view.base is not None and view.base._rg and view.base._edge is None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if view is not None and view.chain and overlaps(t._aval.shape, view.strides):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+
+
+def inplace(op, t, args, attrs):
+    """Compute `op` and write its result into `t` (which is among `args`). Returns `t`."""
+    if not isinstance(t, Tensor):
+        raise TypeError(f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}")
+    check_writable(t)
+    made, node, _ = compute(op, args, attrs)
+    if made.__class__ is not Value:
+        raise NotImplementedError(f"torch.{op.name}_: an in-place form with several results is not supported by jtorch")
+    result = wrap(made, None if node is None else (node, 0))
+    if result._aval.shape != t._aval.shape:
+        raise RuntimeError(
+            f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(result.shape)}"
+        )
+    write(t, cast_result(result, t._aval.dtype))
+    if node is not None and op.saves_out:
+        node.versions = (_version_of(t),)
+    return t
+
+
+def cast_result(result, dtype):
+    """`result` in the dtype of what it is written into, if torch allows the conversion."""
+    have = result._aval.dtype
+    if have is dtype:
+        return result
+    if not dtypes.can_cast(have, dtype):
+        names = [LEGACY_NAMES.get(d.name, d.name) for d in (have, dtype)]
+        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+    return cast(result, dtype)
+
+
+def write(t, result):
+    """Make `result` (same shape and dtype) the contents of `t`, history included."""
+    _replace(t, value_of(result), result._edge if mode.enabled else None)
+
+
+def copy_(t, source):
+    """`t.copy_(source)`: the source is broadcast and converted."""
+    check_writable(t)
+    if source._aval.device is not t._aval.device:
+        source = to_device(source, t._aval.device)
+    aval = t._aval
+    if source._aval is not aval or source._rg:
+        source = apply(_expand_copy, (source,), (aval.shape, aval.dtype))
+    write(t, source)
+    return t
+
+
+_transfer_back = Operation("to_device", None, grad_name="ToCopyBackward0")
+
+
+class Transfer(tape.Node):
+    """The autograd node of a copy to another device."""
+
+    __slots__ = ("source_device", "outs")
+    n_outs = 1
+
+    def __init__(self, t, out_aval):
+        super().__init__((t._gradient_edge(),))
+        self.source_device = t._aval.device
+        self.outs = (out_aval,)
+
+    def name(self):
+        return "ToCopyBackward0"
+
+    def free(self):
+        """Nothing is saved."""
+
+    def run_tensors(self, grads, create_graph):
+        """The gradient, on the device the tensor came from."""
+        return [None if grads[0] is None else to_device(grads[0], self.source_device)]
+
+
+def to_device(t, device):
+    """The tensor on another device; `t` itself when it is there already."""
+    if t._aval.device is device:
+        return t
+    value = value_of(t)
+    array = trace.force(value, "copy to another device")
+    moved = wrap(trace.execute.transfer(value, array, device))
+    if t.requires_grad and mode.enabled:
+        node = Transfer(t, moved._aval)
+        moved._edge, moved._rg = (node, 0), True
+    return moved
+
+
+def finish_out(result, out, name):
+    """Write a result into the tensor given as `out=`, resized if need be. Returns `out`."""
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if mode.enabled and (result._rg or out._rg):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
+    if out._aval.device is not result._aval.device:
+        raise RuntimeError(
+            f"Expected out tensor to be on {result._aval.device}, but got {out._aval.device} instead"
+        )
+    result = cast_result(result, out._aval.dtype)
+    if out._aval.shape != result._aval.shape:
+        resize_out(out, result)
+        return out
+    check_writable(out)
+    write(out, result)
+    return out
+
+
+def resize_out(out, result):
+    """Give `out` the shape and contents of `result`."""
+    if out._aval.numel:
+        warnings.warn(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match "
+            f"the required output shape {list(result.shape)}. This behavior is deprecated, and in a future PyTorch release "
+            "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+            "resizing it, inplace, to zero elements with t.resize_(0).",
+            UserWarning,
+            stacklevel=4,
+        )
+    out._st, out._view, out._aval = result._st, result._view, result._aval
+    out._vc[0] += 1

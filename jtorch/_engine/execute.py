@@ -1,0 +1,228 @@
+"""Execution of traces: node by node while they are new (cold), as one XLA executable once they repeat (hot).
+
+A trace is identified by its structure: the tuple of its nodes. What its values are used for afterwards (which ones are
+still referred to, which input buffers nobody holds any more) selects one of the structure's executables.
+"""
+
+import collections
+import sys
+import time
+
+import jax
+import numpy as np
+
+from . import compile as compiler
+from . import device as devices
+from . import stats
+from .config import settings
+from .signature import aval
+from .value import Value
+
+SCALARS = -(1 << 32)
+
+_rc = sys.getrefcount
+
+
+def _baseline():
+    probes = [Value(None)]
+    return [_rc(v) for v in probes][0]
+
+
+# What `getrefcount` says, inside a comprehension, of an object that only the list being walked refers to.
+ALONE = _baseline()
+
+
+class Program:
+    """A trace structure: how often it was seen, how it runs cold, and its executables."""
+
+    __slots__ = ("nodes", "seen", "drops", "cold_cost", "compile_cost", "executables", "offsets", "variants", "kinds")
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+        self.seen = 0
+        self.executables = []
+        self.variants = collections.Counter()
+        self.offsets, self.kinds, self.drops = _layout(nodes)
+        self.cold_cost, self.compile_cost = compiler.estimate(nodes)
+
+
+def _layout(nodes):
+    """(number of values before each node, class of each Python number, slots to forget after each node)."""
+    offsets, kinds, last = [], [], {}
+    made = 0
+    for i, (sig, *slots) in enumerate(nodes):
+        offsets.append(made)
+        for s, a in zip(slots, sig.avals):
+            if s <= SCALARS:
+                kinds.append(a.kind)
+            elif s >= 0:
+                last[s] = i
+        made += len(sig.outs)
+    drops = [[] for _ in nodes]
+    for s, i in last.items():
+        drops[i].append(s)
+    return offsets, kinds, drops
+
+
+MAX_PROGRAMS = 4096
+programs = collections.OrderedDict()
+
+# Results of guards that nobody has looked at yet: (arrays, [(exception, message, where)]).
+unchecked = []
+# The last results, so that the host does not run arbitrarily far ahead of the device.
+_in_flight = collections.deque()
+MAX_IN_FLIGHT = 2
+
+
+def run(device, nodes, values, inputs, scalars, guards, reason):
+    """Execute a trace; the results go into those of `values` that are still referred to elsewhere."""
+    key = tuple(nodes)
+    program = programs.get(key)
+    if program is None:
+        program = programs[key] = Program(key)
+        stats.trace_seen(len(key))
+        if len(programs) > MAX_PROGRAMS:
+            programs.popitem(last=False)
+    program.seen += 1
+    nodes.clear()
+    if settings.tier == "cold":
+        executable = None
+    else:
+        live = bytes([_rc(v) > ALONE for v in values])
+        dead = bytes([_rc(v) == ALONE and _rc(v.array) == 2 for v in inputs])
+        executable = _choose(program, live, dead)
+    where = stats.user_location()
+    try:
+        if executable is None:
+            _run_cold(program, device, values, inputs, scalars)
+        else:
+            _run_hot(executable, device, values, inputs, scalars)
+    finally:
+        for v in values:
+            v.trace = None
+    stats.flush(reason, where, len(key), "cold" if executable is None else "hot")
+    if guards:
+        unchecked.append(([v.array for v, *_ in guards], [rest for _, *rest in guards]))
+
+
+def _choose(program, live, dead):
+    """The executable for these uses, compiling one if the time has come; None for the cold tier."""
+    need = int.from_bytes(live, "little")
+    free = int.from_bytes(dead, "little")
+    best = None
+    for e in program.executables:
+        if not need & ~e.live and not e.donated & ~free and (best is None or e.surplus < best.surplus):
+            best = e
+    if best is not None and best.live == need and best.donated == free:
+        return best
+    variant = (need, free)
+    program.variants[variant] += 1
+    if not _worth_compiling(program, program.variants[variant], best is not None):
+        return best
+    executable = compiler.compile_program(program, live, dead)
+    program.executables.append(executable)
+    return executable
+
+
+def _worth_compiling(program, seen, have_other):
+    """Ski rental, on counts and static estimates only: the same program takes the same decisions in every run."""
+    if have_other:
+        return seen == REPEATS_FOR_VARIANT
+    if settings.tier == "hot":
+        return True
+    return seen >= MIN_REPEATS and seen * program.cold_cost >= COMPILE_EAGERNESS * program.compile_cost
+
+
+MIN_REPEATS = 3
+REPEATS_FOR_VARIANT = 8
+# What repeats a few times mostly repeats for long, so compile well before the cold runs have cost a whole compile.
+COMPILE_EAGERNESS = 0.1
+
+
+def _run_cold(program, device, values, inputs, scalars):
+    started = time.perf_counter()
+    env = [None] * len(values)
+    for (sig, *slots), at, drop in zip(program.nodes, program.offsets, program.drops):
+        operands = [
+            env[s] if s >= 0 else inputs[-1 - s].array if s > SCALARS else _scalar_array(scalars[SCALARS - s], a)
+            for s, a in zip(slots, sig.avals)
+        ]
+        runner = sig.runner
+        if runner.__class__ is compiler.Executor:
+            operands = [_on_device(a, device) for a in operands]
+        else:
+            operands = [a if a.__class__ is np.ndarray else np.asarray(a) for a in operands]
+        outs = runner(operands)
+        for i, array in enumerate(outs, at):
+            env[i] = array
+            values[i].array = array
+        for s in drop:
+            env[s] = None
+            if _rc(values[s]) == 2:
+                values[s].array = None
+    stats.spent("cold", time.perf_counter() - started)
+
+
+def _scalar_array(number, a):
+    return np.asarray(number, a.dtype.np)
+
+
+def _run_hot(executable, device, values, inputs, scalars):
+    started = time.perf_counter()
+    if len(_in_flight) >= MAX_IN_FLIGHT:
+        _in_flight.popleft().block_until_ready()
+    arrays = [_on_device(v.array, device, v) for v in inputs]
+    outs = executable(arrays, scalars)
+    for i, array in zip(executable.outputs, outs):
+        values[i].array = array
+    if outs:
+        # The smallest result will do to wait on; holding a large one would keep it from being donated.
+        _in_flight.append(executable.ticket(outs))
+    stats.spent("hot", time.perf_counter() - started)
+
+
+SMALL = 1 << 12
+
+
+def _on_device(array, device, value=None):
+    """`array` as something the executables of `device` take; a large NumPy array is moved once and for all."""
+    if array.__class__ is not np.ndarray:
+        return array
+    if device is devices.cpu and array.nbytes <= SMALL and jax.default_backend() == "cpu":
+        return array
+    moved = jax.device_put(array, devices.jax_device(device))
+    if value is not None:
+        value.array = moved
+    return moved
+
+
+def transfer(v, array, device):
+    """A Value with the contents of `v` on another device."""
+    return Value(aval(v.aval.shape, v.aval.dtype, device), jax.device_put(array, devices.jax_device(device)))
+
+
+def as_jax(v):
+    """The array of a Value for JAX code: a JAX array or a tracer."""
+    array = v.array
+    return _on_device(array, v.aval.device) if array.__class__ is np.ndarray else array
+
+
+def number(value, a):
+    """A Python number as the array its aval says."""
+    return np.asarray(value, a.dtype.np)
+
+
+def check_guards():
+    """Raise the first error among the guards of what has been executed."""
+    pending, unchecked[:] = list(unchecked), []
+    for arrays, errors in pending:
+        for flag, (exc, message, where) in zip(arrays, errors):
+            if bool(np.asarray(flag)):
+                text = message() if callable(message) else message
+                raise exc(f"{text} (recorded at {where})" if where else text)
+
+
+def wait():
+    """Wait until everything sent to the devices is done."""
+    while _in_flight:
+        _in_flight.popleft().block_until_ready()

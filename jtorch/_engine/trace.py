@@ -1,0 +1,253 @@
+"""Recording: the pending nodes of a thread, and the points where they are executed.
+
+A node is a tuple `(signature, slot, slot, ...)`. A slot names an operand: n >= 0 is the n-th value made by the trace,
+-1, -2, ... its inputs, and SCALARS - k its k-th Python number. A trace holds its values strongly; at a flush a value
+that nobody else refers to is an intermediate, which is not an output of what is executed.
+"""
+
+import threading
+
+from . import execute, stats
+from . import device as devices
+from .config import settings
+from .value import META, Value
+
+SCALARS = -(1 << 32)
+
+
+# One lock for all threads: a value pending on another thread is flushed there, and two locks could be taken crosswise.
+_lock = threading.RLock()
+
+
+class Trace:
+    """The pending nodes of one thread on one device."""
+
+    __slots__ = ("nodes", "values", "inputs", "slots", "scalars", "guards", "bytes", "lock", "device", "thread")
+
+    def __init__(self, device):
+        self.device = device
+        self.lock = _lock
+        self.thread = threading.get_ident()
+        self.reset()
+
+    def reset(self):
+        """Begin anew with nothing pending."""
+        self.nodes = []
+        self.values = []
+        self.inputs = []
+        self.slots = {}
+        self.scalars = []
+        self.guards = []
+        self.bytes = 0
+
+
+class _State(threading.local):
+    """What is particular to a thread."""
+
+    def __init__(self):
+        self.traces = {}
+        self.trace = self.of(devices.cpu)
+        self.direct = 0
+        self.failed = []
+
+    def of(self, device):
+        """This thread's trace for a device."""
+        found = self.traces.get(device)
+        if found is None:
+            found = self.traces[device] = Trace(device)
+        return found
+
+
+state = _State()
+
+
+def record(sig, operands):
+    """Record a node; `operands` are Values and Python numbers in the order of `sig.avals`. Returns its Values.
+
+    A single output is returned bare.
+    """
+    trace = state.trace
+    if trace.device is not sig.device or state.direct:
+        if sig.device is devices.meta:
+            made = [Value(o, META) for o in sig.outs]
+            return made[0] if sig.single else made[: sig.n_outs]
+        if state.direct:
+            return _run_directly(sig, operands)
+        trace = state.trace = state.of(sig.device)
+        operands = [_moved(o, sig.device) for o in operands]
+    with trace.lock:
+        node = [sig]
+        for v in operands:
+            if v.__class__ is not Value:
+                node.append(SCALARS - len(trace.scalars))
+                trace.scalars.append(v)
+            elif v.trace is trace:
+                node.append(v.slot)
+            else:
+                slot = trace.slots.get(id(v))
+                node.append(_add_input(trace, v) if slot is None else slot)
+        trace.nodes.append(tuple(node))
+        values = trace.values
+        if sig.single:
+            made = Value(sig.outs[0])
+            made.trace = trace
+            made.slot = len(values)
+            values.append(made)
+        else:
+            made = _add_outputs(trace, sig)
+    if len(trace.nodes) >= settings.max_nodes or trace.bytes >= settings.max_bytes:
+        _bound(trace)
+    return made
+
+
+def _add_input(trace, v):
+    if v.array is None:
+        force(v)
+    slot = -1 - len(trace.inputs)
+    trace.inputs.append(v)
+    trace.slots[id(v)] = slot
+    trace.bytes += v.aval.nbytes
+    return slot
+
+
+def _add_outputs(trace, sig):
+    values = trace.values
+    made = []
+    for out in sig.outs:
+        v = Value(out)
+        v.trace = trace
+        v.slot = len(values)
+        values.append(v)
+        made.append(v)
+    if not sig.guards:
+        return made
+    where = stats.user_location()
+    n = sig.n_outs
+    for v, (exc, message) in zip(made[n:], sig.guards):
+        trace.guards.append((v, exc, message, where))
+    return made[0] if n == 1 else made[:n]
+
+
+def _moved(v, device):
+    if v.__class__ is not Value or v.aval.device is device:
+        return v
+    return execute.transfer(v, force(v), device)
+
+
+def _run_directly(sig, operands):
+    """Inside a JAX transformation: compute at once on whatever arrays or tracers the operands hold."""
+    arrays = [execute.as_jax(v) if v.__class__ is Value else execute.number(v, a) for v, a in zip(operands, sig.avals)]
+    outs = [Value(o, array) for o, array in zip(sig.outs, sig.fun(*arrays))]
+    return outs[0] if sig.n_outs == 1 else outs[: sig.n_outs]
+
+
+def _bound(trace):
+    """Execute a trace that has grown too long.
+
+    The cut is made before the last node that looks like the first, so that a loop which never looks at a value is cut
+    at the same place of its body every time and repeats one trace rather than many.
+    """
+    with trace.lock:
+        nodes = trace.nodes
+        first = nodes[0][0]
+        cut = len(nodes)
+        for i in range(len(nodes) - 1, len(nodes) // 2, -1):
+            if nodes[i][0] is first:
+                cut = i
+                break
+        tail = _take_tail(trace, cut)
+        flush(trace, "bound on pending work")
+        for entry in tail:
+            _record_again(trace, *entry)
+
+
+def _take_tail(trace, cut):
+    """Remove the nodes from `cut` on; returns them as (signature, operands, outputs, guards)."""
+    kept = sum(len(node[0].outs) for node in trace.nodes[:cut])
+    tail = []
+    at = kept
+    for sig, *slots in trace.nodes[cut:]:
+        made = trace.values[at : at + len(sig.outs)]
+        at += len(made)
+        tail.append((sig, [_operand(trace, s) for s in slots], made))
+    del trace.nodes[cut:], trace.values[kept:]
+    trace.guards, rest = (
+        [g for g in trace.guards if g[0].slot < kept],
+        [g for g in trace.guards if g[0].slot >= kept],
+    )
+    return [(*entry, [g for g in rest if g[0] in entry[2]]) for entry in tail]
+
+
+def _operand(trace, slot):
+    if slot >= 0:
+        return trace.values[slot]
+    return trace.inputs[-1 - slot] if slot > SCALARS else trace.scalars[SCALARS - slot]
+
+
+def _record_again(trace, sig, operands, made, guards=()):
+    node = [sig]
+    for v in operands:
+        if v.__class__ is not Value:
+            node.append(SCALARS - len(trace.scalars))
+            trace.scalars.append(v)
+        elif v.array is None:
+            node.append(v.slot)
+        else:
+            slot = trace.slots.get(id(v))
+            node.append(_add_input(trace, v) if slot is None else slot)
+    trace.nodes.append(tuple(node))
+    for v in made:
+        v.slot = len(trace.values)
+        trace.values.append(v)
+    trace.guards.extend(guards)
+
+
+def flush(trace, reason):
+    """Execute everything pending on a trace."""
+    with trace.lock:
+        if not trace.nodes:
+            return
+        pending = (trace.nodes, trace.values, trace.inputs, trace.scalars, trace.guards)
+        trace.reset()
+        execute.run(trace.device, *pending, reason)
+
+
+def force(v, reason="value"):
+    """The array of a Value, computed now if it is pending. Raises the error of a failed guard."""
+    array = v.array
+    if array is None:
+        trace = v.trace
+        if trace is None:
+            raise RuntimeError("this tensor was never computed, because an operation recorded before it failed")
+        flush(trace, reason)
+        array = v.array
+        if array is None:
+            raise RuntimeError("this tensor was never computed, because an operation recorded before it failed")
+    if execute.unchecked:
+        execute.check_guards()
+    return array
+
+
+def step_boundary(reason="step"):
+    """A natural place to execute: the end of an optimizer step, the next batch of a loader."""
+    for trace in state.traces.values():
+        if trace.nodes:
+            flush(trace, reason)
+
+
+def synchronize():
+    """Execute what is pending on this thread and wait until every result is there."""
+    step_boundary("synchronize")
+    execute.wait()
+    if execute.unchecked:
+        execute.check_guards()
+
+
+class direct_mode:
+    """Inside, operations run at once on the arrays they are given, which may be JAX tracers."""
+
+    def __enter__(self):
+        state.direct += 1
+
+    def __exit__(self, *exc):
+        state.direct -= 1

@@ -1,0 +1,181 @@
+"""`backward` and `grad`."""
+
+from .._engine import tape
+from .._engine.call import cast
+from .._engine.tensor import Tensor, _replace, value_of, wrap
+
+
+def _wrap(value, edge):
+    return wrap(value, edge)
+
+
+def _unwrap(tensor):
+    return value_of(tensor), (tensor._edge or (tensor._gradient_edge() if tensor._rg else None))
+
+
+def _accumulate(variable, gradient):
+    """Add a gradient to a leaf's `.grad`, after its hooks."""
+    meta = variable._autograd_meta()
+    if meta.hooks:
+        for hook in list(meta.hooks.values()):
+            changed = hook(gradient)
+            gradient = gradient if changed is None else changed
+    old = meta.grad
+    if old is None:
+        meta.grad = gradient if tape.mode.enabled or not gradient._rg else gradient.detach()
+    elif tape.mode.enabled:
+        meta.grad = old + gradient
+    else:
+        _replace(old, value_of(old + gradient))
+    if meta.post_hooks:
+        for hook in list(meta.post_hooks.values()):
+            hook(variable)
+
+
+def _as_tuple(value):
+    if value is None:
+        return None
+    return (value,) if isinstance(value, Tensor) else tuple(value)
+
+
+def _start_gradients(outputs, gradients):
+    if gradients is None:
+        gradients = (None,) * len(outputs)
+    if len(gradients) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
+    return [_start_gradient(o, g) for o, g in zip(outputs, gradients)]
+
+
+def _start_gradient(output, gradient):
+    if gradient is None:
+        if output.requires_grad and output.numel() != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        if output.requires_grad and not output.dtype.is_floating_point:
+            raise RuntimeError(
+                f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
+            )
+        return wrap(tape.ones(output._aval))
+    if not isinstance(gradient, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+    if gradient.shape != output.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of {output.shape}."
+        )
+    if gradient.dtype.is_complex != output.dtype.is_complex:
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[0] has a dtype of {gradient.dtype} and output[0] has a dtype of {output.dtype}."
+        )
+    return gradient if gradient.dtype is output.dtype else cast(gradient, output.dtype)
+
+
+def _roots(outputs):
+    for o in outputs:
+        if not o.requires_grad:
+            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+    return [o._gradient_edge() for o in outputs]
+
+
+def _walk(roots, starts, keep_graph, create_graph, targets=None, accumulate=None):
+    with _Mode(create_graph):
+        return tape.walk_back(
+            roots, starts, wrap=_wrap, unwrap=_unwrap, keep_graph=keep_graph, create_graph=create_graph, targets=targets,
+            accumulate=accumulate,
+        )  # fmt: skip
+
+
+class _Mode:
+    """Gradient recording during a backward pass: on only for `create_graph`."""
+
+    def __init__(self, enabled):
+        self.enabled = enabled
+
+    def __enter__(self):
+        self.before = tape.mode.enabled
+        tape.mode.enabled = self.enabled
+
+    def __exit__(self, *exc):
+        tape.mode.enabled = self.before
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+    """Accumulate the gradients of `tensors` into the leaves they came from (or into `inputs` only).
+
+    Raises RuntimeError for non-scalar outputs without a gradient, tensors that do not require grad, and graphs whose
+    saved values were freed by an earlier backward.
+    """
+    outputs = _as_tuple(tensors)
+    if inputs is not None and len(_as_tuple(inputs)) == 0:
+        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+    starts = _start_gradients(outputs, _as_tuple(grad_tensors if grad_tensors is not None else grad_variables))
+    roots = _roots(outputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        _walk(roots, starts, keep, create_graph, accumulate=_accumulate)
+        return
+    inputs = _as_tuple(inputs)
+    targets = [_target(t) for t in inputs]
+    found = _walk(roots, starts, keep, create_graph, targets=targets)
+    with _Mode(create_graph):
+        for t, g in zip(inputs, found):
+            if g is not None:
+                _accumulate(t, g)
+
+
+def _target(t):
+    if not isinstance(t, Tensor):
+        return (t.node, t.output_nr)
+    if not t.requires_grad:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return t._gradient_edge()
+
+
+def grad(
+    outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None, is_grads_batched=False,
+    materialize_grads=False, only_inputs=True,
+):  # fmt: skip
+    """The gradients of `outputs` with respect to `inputs`, without touching any `.grad`.
+
+    Raises RuntimeError when an input did not take part, unless `allow_unused` or `materialize_grads`.
+    """
+    if is_grads_batched:
+        raise NotImplementedError(
+            "torch.autograd.grad: is_grads_batched=True is not supported by jtorch; call grad for each row of grad_outputs"
+        )
+    if allow_unused is False and materialize_grads:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
+    if not inputs:
+        raise ValueError("grad requires non-empty inputs.")
+    starts = _start_gradients(outputs, _as_tuple(grad_outputs))
+    roots = _roots(outputs)
+    targets = [_target(t) for t in inputs]
+    keep = create_graph if retain_graph is None else retain_graph
+    found = _walk(roots, starts, keep, create_graph, targets=targets)
+    if materialize_grads:
+        found = [wrap(tape.zeros(t._aval)) if g is None else g for t, g in zip(inputs, found)]
+    elif not allow_unused and any(g is None for g in found):
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
+            "the desired behavior."
+        )
+    return tuple(_after_hooks(t, g) for t, g in zip(inputs, found))
+
+
+def _after_hooks(t, g):
+    """A leaf's hooks act on captured gradients too."""
+    meta = t._meta if isinstance(t, Tensor) else None
+    if g is None or meta is None or not meta.hooks or t._edge is not None:
+        return g
+    for hook in list(meta.hooks.values()):
+        changed = hook(g)
+        g = g if changed is None else changed
+    return g
+
+
+def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Accumulate this tensor's gradient into the leaves it came from."""
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+Tensor.backward = tensor_backward

@@ -1,0 +1,75 @@
+"""Dropout layers."""
+
+from .. import functional as F
+from .module import Module
+
+__all__ = [
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "AlphaDropout",
+    "FeatureAlphaDropout",
+]
+
+
+class _DropoutNd(Module):
+    __constants__ = ["p", "inplace"]
+
+    def __init__(self, p=0.5, inplace=False):
+        super().__init__()
+        if p < 0 or p > 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p = p
+        self.inplace = inplace
+
+    def extra_repr(self):
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_DropoutNd):
+    """In training, zeroes each element with probability p and scales the rest by 1/(1-p)."""
+
+    def forward(self, input):
+        """The shape stays."""
+        return F.dropout(input, self.p, self.training, self.inplace)
+
+
+class Dropout1d(_DropoutNd):
+    """In training, zeroes whole channels of (N, C, L) or (C, L) with probability p."""
+
+    def forward(self, input):
+        """The shape stays."""
+        return F.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(_DropoutNd):
+    """In training, zeroes whole channels of (N, C, H, W) with probability p."""
+
+    def forward(self, input):
+        """The shape stays."""
+        return F.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_DropoutNd):
+    """In training, zeroes whole channels of (N, C, D, H, W) with probability p."""
+
+    def forward(self, input):
+        """The shape stays."""
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
+class AlphaDropout(_DropoutNd):
+    """Dropout that keeps mean 0 and variance 1 of SELU's activations."""
+
+    def forward(self, input):
+        """The shape stays."""
+        return F.alpha_dropout(input, self.p, self.training)
+
+
+class FeatureAlphaDropout(_DropoutNd):
+    """AlphaDropout of whole channels."""
+
+    def forward(self, input):
+        """The shape stays."""
+        return F.feature_alpha_dropout(input, self.p, self.training)

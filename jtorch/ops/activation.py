@@ -1,0 +1,507 @@
+"""Activation functions, softmax and the vector-wise normalisations of `torch.nn.functional`."""
+
+import math
+import warnings
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from .precision import choose, expand, narrow, widen
+from .registry import DEFAULT, FLOAT, SAME, Dim, Dims, DType, T, check, composite, op, ops
+
+# --- softmax ---------------------------------------------------------------------------------
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def softmax_of(x, dim):
+    """Softmax of a float array along `dim`; a row that is all -inf gives NaN, as in torch."""
+    top = lax.stop_gradient(jnp.max(x, dim, keepdims=True))
+    e = lax.exp(x - top)
+    return e / jnp.sum(e, dim, keepdims=True)
+
+
+@softmax_of.defjvp
+def _softmax_jvp(dim, primals, tangents):
+    (x,) = primals
+    (t,) = tangents
+    y = softmax_of(x, dim)
+    yt = y * t
+    return y, yt - y * jnp.sum(yt, dim, keepdims=True)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def log_softmax_of(x, dim):
+    """Logarithm of the softmax of a float array along `dim`."""
+    shifted = x - lax.stop_gradient(jnp.max(x, dim, keepdims=True))
+    return shifted - lax.log(jnp.sum(lax.exp(shifted), dim, keepdims=True))
+
+
+@log_softmax_of.defjvp
+def _log_softmax_jvp(dim, primals, tangents):
+    (x,) = primals
+    (t,) = tangents
+    y = log_softmax_of(x, dim)
+    return y, t - jnp.sum(lax.exp(y) * t, dim, keepdims=True)
+
+
+def _along(fn, input, dim, dtype, name):
+    """`fn` along `dim` in at least float32, in torch's result dtype."""
+    out = jnp.dtype(dtype or input.dtype)
+    check(
+        jnp.issubdtype(out, jnp.floating),
+        f'"{name}_lastdim_kernel_impl" not implemented for {torch_kind(out)!r}',
+    )
+    x = widen(narrow(input, out))
+    if x.ndim == 0:
+        return narrow(lax.reshape(fn(lax.reshape(x, (1,)), 0), ()), out)
+    return narrow(fn(x, dim), out)
+
+
+_KINDS = {
+    "bool": "Bool",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+    "bfloat16": "BFloat16",
+    "float16": "Half",
+    "float32": "Float",
+    "float64": "Double",
+}
+
+
+def torch_kind(dtype):
+    """The name torch's kernels give to a dtype in their messages."""
+    name = jnp.dtype(dtype).name
+    return _KINDS.get(name, name)
+
+
+@op(SAME, variants="f m", saves="out")
+def softmax(input: T, dim: Dim, dtype: DType = None):
+    """exp(x) / sum(exp(x)) along `dim`, computed in `dtype` when given. Same shape as `input`."""
+    return _along(softmax_of, input, dim, dtype, "softmax")
+
+
+@op(SAME, variants="f m", saves="out")
+def log_softmax(input: T, dim: Dim, dtype: DType = None):
+    """log(softmax(x)) along `dim`, computed in one step. Same shape as `input`."""
+    return _along(log_softmax_of, input, dim, dtype, "log_softmax")
+
+
+def _legacy_dim(name, ndim, dim):
+    """The dimension torch picks, with a warning, when none is given."""
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=4,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+@composite("F", name="softmax")
+def F_softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """Softmax along `dim`; without `dim` the legacy choice (0 for 0, 1 and 3 dimensions, else 1)."""
+    return ops.softmax(input, _legacy_dim("softmax", input.ndim, dim), dtype)
+
+
+@composite("F", name="log_softmax")
+def F_log_softmax(input, dim=None, _stacklevel=3, dtype=None):
+    """Log-softmax along `dim`, with the same legacy choice of `dim` as `softmax`."""
+    return ops.log_softmax(input, _legacy_dim("log_softmax", input.ndim, dim), dtype)
+
+
+@composite("F", name="softmin")
+def F_softmin(input, dim=None, _stacklevel=3, dtype=None):
+    """Softmax of `-input` along `dim`."""
+    return ops.softmax(-input, _legacy_dim("softmin", input.ndim, dim), dtype)
+
+
+# --- smooth activations ----------------------------------------------------------------------
+
+
+@op(DEFAULT, accepts="f", variants="F")
+def gelu(input: T, approximate: str = "none"):
+    """x * Phi(x), Phi the normal distribution function; `approximate="tanh"` for the fast formula.
+
+    Raises RuntimeError for another `approximate`.
+    """
+    x = widen(input)
+    if approximate == "tanh":
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        return 0.5 * x * (1 + lax.tanh(inner))
+    check(approximate == "none", "approximate argument must be either none or tanh.")
+    return 0.5 * x * (1 + lax.erf(x * math.sqrt(0.5)))
+
+
+@op(DEFAULT, accepts="fc", variants="p")
+def silu(input: T):
+    """x * sigmoid(x)."""
+    x = widen(input)
+    return x * lax.logistic(x)
+
+
+def _softplus(x):
+    # -|x| by comparison, so that the derivative at 0 is the right one-sided value.
+    low = choose(x < 0, x, -x)
+    return choose(x < 0, 0.0, x) + lax.log1p(lax.exp(low))
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def mish(input: T):
+    """x * tanh(softplus(x))."""
+    x = widen(input)
+    return x * lax.tanh(_softplus(x))
+
+
+@op(DEFAULT, accepts="f", variants="F")
+def logsigmoid(input: T):
+    """log(sigmoid(x)), without overflow."""
+    x = widen(input)
+    low = choose(x < 0, x, -x)
+    return choose(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
+
+
+@op(DEFAULT, accepts="f", variants="F")
+def softplus(input: T, beta: float = 1, threshold: float = 20):
+    """log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`."""
+    x = widen(input)
+    scaled = x * beta
+    big = scaled > threshold
+    return choose(big, x, lax.log1p(lax.exp(choose(big, 0.0, scaled))) / beta)
+
+
+@op(FLOAT, accepts="buifc", variants="F")
+def softsign(input: T):
+    """x / (1 + |x|)."""
+    return input / (1 + lax.abs(input))
+
+
+@op(FLOAT, accepts="buifc", variants="F")
+def tanhshrink(input: T):
+    """x - tanh(x)."""
+    return input - lax.tanh(input)
+
+
+@op(DEFAULT, accepts="f", variants="F")
+def glu(input: T, dim: Dim = -1):
+    """a * sigmoid(b), a and b the two halves of `input` along `dim`.
+
+    Raises RuntimeError when the size along `dim` is odd.
+    """
+    check(input.ndim > 0, "glu does not support 0-dimensional tensors")
+    size = input.shape[dim]
+    check(size % 2 == 0, f"Halving dimension must be even, but dimension {dim} is size {size}")
+    x = widen(input)
+    a = lax.slice_in_dim(x, 0, size // 2, axis=dim)
+    b = lax.slice_in_dim(x, size // 2, size, axis=dim)
+    return a * lax.logistic(b)
+
+
+# --- exponential units -----------------------------------------------------------------------
+
+
+def _elu(x, alpha, scale, input_scale):
+    positive = x > 0
+    # The exponential only sees the values it is used for: no overflow, no 0 * inf in gradients.
+    low = choose(positive, 0.0, x)
+    return choose(positive, x * scale, (alpha * scale) * lax.expm1(low * input_scale))
+
+
+@op(DEFAULT, accepts="f", variants="p", saves="out")
+def elu(input: T, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0):
+    """x where x > 0, else alpha * (exp(x) - 1)."""
+    return _elu(widen(input), alpha, scale, input_scale)
+
+
+@op(DEFAULT, accepts="f", variants="f", saves="out", grad_name="EluBackward0")
+def selu(input: T):
+    """Scaled ELU with the self-normalising constants."""
+    return _elu(widen(input), 1.6732632423543772848170429916717, 1.0507009873554804934, 1.0)
+
+
+@op(DEFAULT, accepts="f", variants="f", saves="out", grad_name="CeluBackward0")
+def celu(input: T, alpha: float = 1.0):
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1)). RuntimeError for alpha 0."""
+    check(alpha != 0, "ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _elu(widen(input), alpha, 1.0, 1.0 / alpha)
+
+
+# --- piecewise linear units ------------------------------------------------------------------
+
+
+@op(DEFAULT, accepts="f", variants="p", saves="out")
+def leaky_relu(input: T, negative_slope: float = 0.01):
+    """x where x > 0, else negative_slope * x (also the derivative at 0)."""
+    x = widen(input)
+    return choose(x > 0, x, x * negative_slope)
+
+
+@op(SAME, accepts="f", variants="f m F", grad_name="PreluKernelBackward0")
+def prelu(input: T, weight: T):
+    """x where x > 0, else weight * x; `weight` has 1 entry or one per channel (dimension 1).
+
+    Raises RuntimeError when the number of weights does not fit.
+    """
+    check(
+        input.dtype == weight.dtype,
+        f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}",
+    )
+    if weight.ndim and weight.size != 1:
+        check(input.ndim > 0, "Not allow zero-dim input tensor.")
+        channels = input.shape[1] if input.ndim > 1 else 1
+        check(
+            weight.ndim == 1 and channels == weight.size,
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+            f"{weight.size} and channel size = {channels}.",
+        )
+    if weight.ndim:
+        weight = expand(weight, max(input.ndim, 1), min(1, max(input.ndim - 1, 0)))
+        weight = lax.reshape(weight, ()) if input.ndim == 0 else weight
+    return choose(input > 0, input, input * weight)
+
+
+@op(DEFAULT, accepts="uif", variants="p")
+def hardtanh(input: T, min_val: float = -1.0, max_val: float = 1.0):
+    """x limited to [min_val, max_val]; the derivative is 0 at both bounds."""
+    return choose(input <= min_val, min_val, choose(input >= max_val, max_val, input))
+
+
+def _ramp(x):
+    # relu6(x + 3) / 6 with derivative 0 at both corners.
+    return choose(x <= -3, 0.0, choose(x >= 3, 1.0, x / 6 + 0.5))
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def hardsigmoid(input: T):
+    """0 below -3, 1 above 3, x / 6 + 1 / 2 between."""
+    return _ramp(widen(input))
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def hardswish(input: T):
+    """0 below -3, x above 3, x * (x + 3) / 6 between."""
+    x = widen(input)
+    return choose(x <= -3, 0.0, choose(x >= 3, x, x * (x + 3) / 6))
+
+
+@op(DEFAULT, accepts="f", variants="f m F")
+def hardshrink(input: T, lambd: float = 0.5):
+    """0 where |x| <= lambd, else x."""
+    return choose((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+@op(DEFAULT, accepts="f", variants="F")
+def softshrink(input: T, lambd: float = 0.5):
+    """x moved towards 0 by lambd, 0 where |x| <= lambd. RuntimeError for a negative lambd."""
+    check(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    # x * 0 keeps NaN a NaN, as torch does.
+    rest = choose(input < -lambd, input + lambd, input * 0)
+    return choose(input > lambd, input - lambd, rest)
+
+
+@op(DEFAULT, accepts="uif", variants="f", saves="out")
+def threshold(input: T, threshold: float, value: float):
+    """x where x > threshold, else value."""
+    return choose(input <= threshold, value, input)
+
+
+# --- functional forms with inplace= ----------------------------------------------------------
+
+
+def _into(input, result, inplace):
+    """`result`, written into `input` when `inplace`."""
+    return input.copy_(result) if inplace else result
+
+
+@composite("F", name="relu")
+def F_relu(input, inplace=False):
+    """max(x, 0); with `inplace` in the memory of `input`."""
+    return _into(input, ops.relu(input), inplace)
+
+
+@composite("F", name="relu6")
+def F_relu6(input, inplace=False):
+    """x limited to [0, 6]."""
+    return _into(input, ops.hardtanh(input, 0.0, 6.0), inplace)
+
+
+@composite("F", name="leaky_relu")
+def F_leaky_relu(input, negative_slope=0.01, inplace=False):
+    """x where x > 0, else negative_slope * x."""
+    return _into(input, ops.leaky_relu(input, negative_slope), inplace)
+
+
+@composite("F", name="elu")
+def F_elu(input, alpha=1.0, inplace=False):
+    """x where x > 0, else alpha * (exp(x) - 1)."""
+    return _into(input, ops.elu(input, alpha), inplace)
+
+
+@composite("F", name="selu")
+def F_selu(input, inplace=False):
+    """Scaled ELU with the self-normalising constants."""
+    return _into(input, ops.selu(input), inplace)
+
+
+@composite("F", name="celu")
+def F_celu(input, alpha=1.0, inplace=False):
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return _into(input, ops.celu(input, alpha), inplace)
+
+
+@composite("F", name="silu")
+def F_silu(input, inplace=False):
+    """x * sigmoid(x)."""
+    return _into(input, ops.silu(input), inplace)
+
+
+@composite("F", name="mish")
+def F_mish(input, inplace=False):
+    """x * tanh(softplus(x))."""
+    return _into(input, ops.mish(input), inplace)
+
+
+@composite("F", name="hardtanh")
+def F_hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+    """x limited to [min_val, max_val]. Raises ValueError when min_val exceeds max_val."""
+    check(min_val <= max_val, "min_val cannot be greater than max_val", ValueError)
+    return _into(input, ops.hardtanh(input, min_val, max_val), inplace)
+
+
+@composite("F", name="hardsigmoid")
+def F_hardsigmoid(input, inplace=False):
+    """0 below -3, 1 above 3, x / 6 + 1 / 2 between."""
+    return _into(input, ops.hardsigmoid(input), inplace)
+
+
+@composite("F", name="hardswish")
+def F_hardswish(input, inplace=False):
+    """0 below -3, x above 3, x * (x + 3) / 6 between."""
+    return _into(input, ops.hardswish(input), inplace)
+
+
+@composite("F", name="threshold")
+def F_threshold(input, threshold, value, inplace=False):
+    """x where x > threshold, else value."""
+    return _into(input, ops.threshold(input, threshold, value), inplace)
+
+
+# The underscore functions that torch has beside the `inplace=` argument.
+
+
+@composite("F", name="leaky_relu_")
+def F_leaky_relu_(input, negative_slope=0.01):
+    """`leaky_relu` in the memory of `input`."""
+    return _into(input, ops.leaky_relu(input, negative_slope), True)
+
+
+@composite("F", name="elu_")
+def F_elu_(input, alpha=1.0):
+    """`elu` in the memory of `input`."""
+    return _into(input, ops.elu(input, alpha), True)
+
+
+@composite("F", name="hardtanh_")
+def F_hardtanh_(input, min_val=-1.0, max_val=1.0):
+    """`hardtanh` in the memory of `input`."""
+    return _into(input, ops.hardtanh(input, min_val, max_val), True)
+
+
+@composite("f F")
+def selu_(input):
+    """`selu` in the memory of `input`."""
+    return _into(input, ops.selu(input), True)
+
+
+@composite("f F")
+def celu_(input, alpha=1.0):
+    """`celu` in the memory of `input`."""
+    return _into(input, ops.celu(input, alpha), True)
+
+
+@composite("f F")
+def threshold_(input, threshold, value):
+    """`threshold` in the memory of `input`."""
+    return _into(input, ops.threshold(input, threshold, value), True)
+
+
+# --- norms of vectors ------------------------------------------------------------------------
+
+
+def vector_norm(x, p, dims, keepdim):
+    """The p-norm of `x` over `dims`, with torch's derivative 0 where the norm is 0."""
+    if p == 0:
+        return jnp.sum(narrow(x != 0, x.dtype), dims, keepdims=keepdim)
+    size = lax.abs(x)
+    if p == math.inf:
+        return jnp.max(size, dims, keepdims=keepdim)
+    if p == -math.inf:
+        return jnp.min(size, dims, keepdims=keepdim)
+    if p == 1:
+        return jnp.sum(size, dims, keepdims=keepdim)
+    return _power_norm(x, size, p, dims, keepdim)
+
+
+def _power_norm(x, size, p, dims, keepdim):
+    if p == 2:
+        powers = x * x if not jnp.iscomplexobj(x) else size * size
+    else:
+        zero = size == 0
+        powers = choose(zero, 0.0 if p > 0 else math.inf, choose(zero, 1.0, size) ** float(p))
+    total = jnp.sum(powers, dims, keepdims=keepdim)
+    # The root has an infinite slope at 0: take it of 1 there, so that the gradient is 0, not NaN.
+    zero = total == 0
+    safe = choose(zero, 1.0, total)
+    return choose(zero, 0.0, lax.sqrt(safe) if p == 2 else safe ** (1.0 / p))
+
+
+@op(DEFAULT, accepts="fc", variants="p")
+def normalize_by(input: T, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
+    """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
+    x = widen(input)
+    norm = vector_norm(x, p, dim, True)
+    return x / choose(norm < eps, eps, norm)
+
+
+@composite("F")
+def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
+    """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
+    result = ops.normalize_by(input, float(p), dim, eps)
+    return result if out is None else out.copy_(result)
+
+
+@op(FLOAT, accepts="f", variants="f F")
+def cosine_similarity(x1: T, x2: T, dim: int = 1, eps: float = 1e-8):
+    """Cosine of the angle between `x1` and `x2` along `dim`; each norm is at least eps.
+
+    The shapes broadcast; `dim` counts in the broadcast shape and is removed.
+    """
+    shape = jnp.broadcast_shapes(x1.shape, x2.shape)
+    check(
+        -len(shape) <= dim < len(shape),
+        f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], "
+        f"but got {dim})",
+        IndexError,
+    )
+    a = jnp.broadcast_to(widen(x1), shape)
+    b = jnp.broadcast_to(widen(x2), shape)
+    return jnp.sum(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
+
+
+def _unit(x, dim, eps):
+    norm = vector_norm(x, 2, dim, True)
+    # torch clamps outside of autograd: the derivative of the norm passes even below eps.
+    return x / (norm + lax.stop_gradient(choose(norm < eps, eps, norm) - norm))
+
+
+@op(FLOAT, accepts="f", variants="f F")
+def pairwise_distance(x1: T, x2: T, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
+    """The p-norm of `x1 - x2 + eps` over the last dimension. The shapes broadcast."""
+    return vector_norm(widen(x1) - widen(x2) + eps, p, -1, keepdim)

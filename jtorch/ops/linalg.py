@@ -1,0 +1,426 @@
+"""Solving, inverting and the determinants: linear algebra whose results are unique."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.linalg import expm
+
+from .._engine import dtypes
+from .._engine.errors import LinAlgError
+from .positions import type_name
+from .registry import SAME, T, check, composite, guard, op, ops
+
+
+def check_floating(name, *arrays):
+    """Raise torch's error unless all arrays are floating or complex."""
+    for a in arrays:
+        check(
+            a.dtype.kind in "fcV",
+            lambda a=a: (
+                f"{name}: Expected a floating point or complex tensor as input. Got "
+                f"{type_name(dtypes.from_np(a.dtype))}"
+            ),
+        )
+
+
+def check_matrix(name, a, what="A"):
+    """Raise torch's error unless `a` has at least two dimensions."""
+    check(a.ndim >= 2, f"{name}: The input tensor {what} must have at least 2 dimensions.")
+
+
+def check_square(name, a, what="A"):
+    """Raise torch's error unless `a` holds square matrices of a floating type."""
+    check_matrix(name, a, what)
+    check_floating(name, a)
+    check(
+        a.shape[-1] == a.shape[-2],
+        f"{name}: {what} must be batches of square matrices, but they are {a.shape[-2]} by "
+        f"{a.shape[-1]} matrices",
+    )
+
+
+def adjoint(a):
+    """The conjugate transpose of the last two dimensions."""
+    swapped = jnp.swapaxes(a, -2, -1)
+    return swapped.conj() if a.dtype.kind == "c" else swapped
+
+
+def info_of(bad):
+    """The `info` result of the *_ex functions: 0 where all is well."""
+    return bad.astype(np.int32)
+
+
+def not_finite(a):
+    """For each matrix, whether it holds a NaN or an infinity."""
+    return ~jnp.all(jnp.isfinite(a), axis=(-2, -1))
+
+
+# ---- solving ------------------------------------------------------------------------------------
+
+
+def _is_vector_side(a, b, name):
+    # As in torch, B is a batch of vectors when it is 1-D or has the shape of A without its last.
+    vector = b.ndim == 1 or (a.ndim - 1 == b.ndim and b.shape == a.shape[:-1])
+    if not vector:
+        check_matrix(name, b, "B")
+    return vector
+
+
+def _broadcast_batch(a, b):
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    return jnp.broadcast_to(a, batch + a.shape[-2:]), jnp.broadcast_to(b, batch + b.shape[-2:])
+
+
+def _singular(a):
+    diagonal = jnp.diagonal(lax.linalg.lu(a)[0], axis1=-2, axis2=-1)
+    return jnp.any(diagonal == 0, axis=-1)
+
+
+def _solve_with(a, b, left):
+    if not left:
+        return jnp.swapaxes(
+            _solve_with(jnp.swapaxes(a, -2, -1), jnp.swapaxes(b, -2, -1), True), -2, -1
+        )
+    a, b = _broadcast_batch(a, b)
+    return jnp.linalg.solve(a, b)
+
+
+def _solve(name, A, B, left):
+    check_square(name, A)
+    check(
+        A.dtype == B.dtype,
+        f"{name}: Expected A and B to have the same dtype, but found A of type "
+        f"{type_name(dtypes.from_np(A.dtype))} and B of type {type_name(dtypes.from_np(B.dtype))} "
+        "instead",
+    )
+    vector = _is_vector_side(A, B, name)
+    check(left or not vector, f"{name}: Vector broadcasting of the left hand side is not supported "
+          "for left=False. In this case linalg.solve is equivalent to B / "
+          "A.squeeze(-1)")  # fmt: skip
+    b = B[..., None] if vector else B
+    check(
+        A.shape[-2] == b.shape[-2 if left else -1],
+        f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} "
+        f"({A.shape[-2]}x{A.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})",
+    )
+    out = _solve_with(A, b, left)
+    return out[..., 0] if vector else out
+
+
+@op(SAME, variants="L o")
+def solve(A: T, B: T, *, left: bool = True):
+    """X with `A @ X = B` (or `X @ A = B`): (*, n, n) and (*, n, k) or (*, n).
+
+    Raises LinAlgError when a matrix is singular.
+    """
+    out = _solve("linalg.solve", A, B, left)
+    message = "torch.linalg.solve: The solver failed because the input matrix is singular."
+    guard(jnp.any(_singular(A)), LinAlgError, message)
+    return out
+
+
+@op(SAME, variants="L o", returns="result info")
+def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False):
+    """`solve` with an `info` that is positive where the matrix is singular, instead of an error."""
+    bad = _singular(A)
+    if check_errors:
+        message = "torch.linalg.solve_ex: The solver failed because the input matrix is singular."
+        guard(jnp.any(bad), LinAlgError, message)
+    return _solve("linalg.solve", A, B, left), info_of(bad)
+
+
+@op(SAME, variants="L o")
+def solve_triangular(A: T, B: T, *, upper: bool, left: bool = True, unitriangular: bool = False):
+    """X with `A @ X = B` (or `X @ A = B`) for triangular A; the other triangle is not looked at."""
+    check_square("linalg.solve_triangular", A)
+    check_matrix("linalg.solve_triangular", B, "B")
+    side = -2 if left else -1
+    check(
+        A.shape[-1] == B.shape[side],
+        "linalg.solve_triangular: Incompatible shapes of A and B for the equation "
+        f"{'AX = B' if left else 'XA = B'} ({A.shape[-2]}x{A.shape[-1]} and "
+        f"{B.shape[-2]}x{B.shape[-1]})",
+    )
+    a, b = _broadcast_batch(A, B)
+    return lax.linalg.triangular_solve(
+        a, b, left_side=left, lower=not upper, unit_diagonal=unitriangular
+    )
+
+
+@op(SAME, variants="f m", returns="solution cloned_coefficient")
+def triangular_solve(
+    b: T, A: T, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+):
+    """(X, A) with `A @ X = b` for triangular A. torch recommends `linalg.solve_triangular`."""
+    a, rhs = _broadcast_batch(A, b)
+    out = lax.linalg.triangular_solve(
+        a, rhs, left_side=True, lower=not upper, transpose_a=transpose, unit_diagonal=unitriangular
+    )
+    return out, a
+
+
+# ---- inverses -----------------------------------------------------------------------------------
+
+
+def _inverse(a):
+    if not a.size:
+        return a
+    eye = jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    return jnp.linalg.solve(a, eye)
+
+
+_SINGULAR = (
+    "linalg.inv: The diagonal element is zero, the inversion could not be completed because the "
+    "input matrix is singular."
+)
+
+
+@op(SAME, variants="L o", grad_name="LinalgInvExBackward0")
+def inv(A: T):
+    """The inverse of square matrices (*, n, n). Raises LinAlgError when one is singular."""
+    check_square("linalg.inv", A)
+    guard(jnp.any(_singular(A)), LinAlgError, _SINGULAR)
+    return _inverse(A)
+
+
+@composite("f m o")
+def inverse(input):
+    """The inverse of square matrices (*, n, n). Raises LinAlgError when one is singular."""
+    return ops.inv(input)
+
+
+@op(SAME, variants="L o", returns="inverse info")
+def inv_ex(A: T, *, check_errors: bool = False):
+    """The inverse, and an `info` that is positive where the matrix is singular."""
+    check_square("linalg.inv", A)
+    bad = _singular(A)
+    if check_errors:
+        guard(jnp.any(bad), LinAlgError, _SINGULAR)
+    return _inverse(A), info_of(bad)
+
+
+def _cutoff(largest, atol, rtol, shape, dtype):
+    """Below this a singular value counts as zero."""
+    if rtol is None:
+        rtol = 0.0 if atol else max(shape[-2:]) * float(jnp.finfo(dtype).eps)
+    return jnp.maximum(rtol * largest, atol or 0.0).astype(largest.dtype)
+
+
+@op(SAME, variants="p", grad_name="LinalgPinvBackward0")
+def pinv_of(A: T, atol: float | None = None, rtol: float | None = None, hermitian: bool = False):
+    """The pseudo-inverse by singular values, or eigenvalues for Hermitian matrices."""
+    check_matrix("linalg.pinv", A)
+    check_floating("linalg.pinv", A)
+    if not A.size:
+        return jnp.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
+    if hermitian:
+        values, left = jnp.linalg.eigh(A)
+        right = adjoint(left)
+        size = jnp.abs(values)
+    else:
+        left, values, right = jnp.linalg.svd(A, full_matrices=False)
+        size = values
+    cutoff = _cutoff(jnp.max(size, -1, keepdims=True), atol, rtol, A.shape, A.dtype)
+    keep = size > cutoff
+    inverted = jnp.where(keep, 1 / jnp.where(keep, values, jnp.ones_like(values)), 0)
+    scaled = adjoint(right) * inverted.astype(A.dtype)[..., None, :]
+    return scaled @ adjoint(left)
+
+
+@composite("L o")
+def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
+    """The Moore-Penrose inverse of (*, m, n): (*, n, m). Small singular values count as zero."""
+    rtol = rcond if rtol is None else rtol
+    return ops.pinv_of(A, _as_float(atol), _as_float(rtol), bool(hermitian))
+
+
+@composite("f m o", name="pinverse")
+def pinverse(input, rcond=1e-15):
+    """The Moore-Penrose inverse."""
+    return ops.pinv_of(input, None, _as_float(rcond), False)
+
+
+def _as_float(value):
+    return value if value is None else float(value)
+
+
+@composite("L o")
+def tensorinv(A, ind=2):
+    """The inverse of `A` for `tensordot` over its first `ind` dimensions."""
+    check(ind > 0, f"Expected a strictly positive integer for 'ind', but got {ind}")
+    shape = tuple(A.shape)
+    rows, columns = int(np.prod(shape[:ind])), int(np.prod(shape[ind:]))
+    check(
+        rows == columns,
+        "Expected self to satisfy the requirement prod(self.shape[ind:]) == "
+        "prod(self.shape[:ind]), "
+        f"but got {columns} != {rows}",
+    )
+    flat = ops.inv(ops.reshape(A, (rows, columns)))
+    return ops.reshape(flat, (*shape[ind:], *shape[:ind]))
+
+
+@composite("L o")
+def tensorsolve(A, B, dims=None):
+    """X with `tensordot(A, X, X.ndim) = B`."""
+    if dims is not None:
+        kept = [d for d in range(A.ndim) if d not in {i % A.ndim for i in dims}]
+        A = ops.permute(A, (*kept, *[i % A.ndim for i in dims]))
+    rest = tuple(A.shape)[B.ndim :]
+    check(
+        int(np.prod(rest)) == B.numel(),
+        "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
+        f"prod(self.shape[:other.ndim]), but got {int(np.prod(rest))} != {B.numel()}",
+    )
+    flat = ops.solve(ops.reshape(A, (B.numel(), -1)), ops.flatten(B))
+    return ops.reshape(flat, rest)
+
+
+# ---- determinants -------------------------------------------------------------------------------
+
+
+@op(SAME, variants="L o", grad_name="LinalgDetBackward0")
+def det(A: T):
+    """The determinants of square matrices (*, n, n)."""
+    check_square("linalg.det", A)
+    return jnp.linalg.det(A)
+
+
+@composite("f m", name="det")
+def torch_det(input):
+    """The determinants of square matrices (*, n, n)."""
+    return ops.det(input)
+
+
+def _slogdet(a, name):
+    check_square(name, a)
+    sign, log = jnp.linalg.slogdet(a)
+    return sign, log
+
+
+@op(SAME, variants="L o", returns="sign logabsdet", name="slogdet")
+def linalg_slogdet(A: T):
+    """(sign, log of the absolute value) of the determinants of square matrices (*, n, n)."""
+    return _slogdet(A, "linalg.slogdet")
+
+
+@op(SAME, variants="f m", returns="sign logabsdet", name="slogdet")
+def slogdet(input: T):
+    """(sign, log of the absolute value) of the determinants of square matrices (*, n, n)."""
+    return _slogdet(input, "linalg.slogdet")
+
+
+@op(SAME, variants="f m")
+def logdet(input: T):
+    """The logarithm of the determinants; NaN for negative ones, -inf for zero."""
+    sign, log = _slogdet(input, "logdet")
+    if input.dtype.kind == "c":
+        return log + jnp.log(sign)
+    return jnp.where(sign == -1, jnp.asarray(np.nan, log.dtype), log)
+
+
+# ---- powers and exponentials --------------------------------------------------------------------
+
+
+def _power(a, n):
+    if n == 0:
+        return jnp.broadcast_to(jnp.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    result = None
+    square = a
+    while n:
+        if n & 1:
+            result = square if result is None else result @ square
+        n >>= 1
+        if n:
+            square = square @ square
+    return result
+
+
+@op(SAME, variants="p", grad_name="MatrixPowerBackward0")
+def matrix_power_of(A: T, n: int):
+    """The n-th power of square matrices, by repeated squaring."""
+    check_matrix("linalg.matrix_power", A)
+    check(
+        A.shape[-1] == A.shape[-2],
+        "linalg.matrix_power: A must be batches of square matrices, but they are "
+        f"{A.shape[-2]} by {A.shape[-1]} matrices",
+    )
+    return _power(A, n)
+
+
+@composite("f m L o")
+def matrix_power(A, n):
+    """The n-th power of square matrices (*, k, k); a negative power is one of the inverse."""
+    return ops.matrix_power_of(ops.inv(A) if n < 0 else A, abs(n))
+
+
+@op(SAME, variants="f m L")
+def matrix_exp(input: T):
+    """The matrix exponential of square matrices (*, n, n)."""
+    check_square("linalg.matrix_exp", input)
+    if not input.size:
+        return input
+    flat = input.reshape(-1, *input.shape[-2:])
+    return jax.vmap(expm)(flat).reshape(input.shape)
+
+
+# ---- statistics ---------------------------------------------------------------------------------
+
+
+@op(SAME, variants="p", grad_name="CovBackward0")
+def cov_of(input: T, fweights: T | None = None, aweights: T | None = None, correction: int = 1):
+    """The covariance matrix of the rows of a matrix."""
+    x = input if input.dtype.kind in "fcV" else input.astype(dtypes.get_default_dtype().np)
+    n = x.shape[1]
+    weights = None
+    for w in (fweights, aweights):
+        if w is not None:
+            weights = w.astype(x.dtype) if weights is None else weights * w.astype(x.dtype)
+    total = jnp.asarray(n, x.dtype) if weights is None else weights.sum()
+    mean = (x if weights is None else x * weights).sum(1, keepdims=True) / total
+    centred = x - mean
+    weighted = centred if weights is None else centred * weights
+    norm = total - correction
+    if correction and aweights is not None:
+        norm = total - correction * (weights * aweights.astype(x.dtype)).sum() / total
+    return weighted @ adjoint(centred) / jnp.maximum(norm, jnp.zeros((), norm.dtype))
+
+
+@composite("f m")
+def cov(input, *, correction=1, fweights=None, aweights=None):
+    """The covariance matrix of the variables in the rows of `input` (at most 2-D)."""
+    check(input.ndim <= 2, f"cov(): expected input to have two or fewer dimensions but got an "
+          f"input with {input.ndim} dimensions")  # fmt: skip
+    matrix = ops.reshape(input, (1, -1)) if input.ndim < 2 else input
+    out = ops.cov_of(matrix, fweights, aweights, int(correction))
+    return ops.reshape(out, ()) if input.ndim < 2 else out
+
+
+@op(SAME, variants="p", grad_name="CorrcoefBackward0")
+def correlation_of(c: T):
+    """The covariance matrix scaled to a unit diagonal, its entries clipped to [-1, 1]."""
+    scale = jnp.sqrt(jnp.diagonal(c))
+    out = c / scale[:, None] / scale[None, :]
+    return out if c.dtype.kind == "c" else jnp.clip(out, -1, 1)
+
+
+@composite("f m")
+def corrcoef(input):
+    """The correlation matrix of the variables in the rows of `input` (at most 2-D)."""
+    check(input.ndim <= 2, f"corrcoef(): expected input to have two or fewer dimensions but got an "
+          f"input with {input.ndim} dimensions")  # fmt: skip
+    c = ops.cov(input)
+    return ops.correlation_of(c) if c.ndim else ops.div(c, c)
+
+
+@composite("L", name="diagonal")
+def linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
+    """The diagonals of the matrices in the last two dimensions, as a view."""
+    return ops.diagonal(A, offset, dim1, dim2)
+
+
+@composite("L", name="vander")
+def linalg_vander(x, *, N=None):
+    """The powers 0 .. N-1 of the vectors `x` (*, n) along a new last dimension."""
+    return ops.vander(x, x.shape[-1] if N is None else N, True)

@@ -1,0 +1,618 @@
+"""Loss functions on class indices and probabilities, and on pairs of equal shapes."""
+
+import math
+import warnings
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from .activation import log_softmax_of
+from .precision import choose, expand, full_like, narrow, widen
+from .registry import DEFAULT, SAME, TS, T, check, composite, guard, op, ops
+
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def reduced(loss, reduction):
+    """The losses of all elements, their mean or their sum."""
+    check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
+    if reduction == "none":
+        return loss
+    return jnp.mean(loss) if reduction == "mean" else jnp.sum(loss)
+
+
+def legacy(reduction, size_average, reduce):
+    """The reduction meant by the arguments from before `reduction`, with torch's warning."""
+    if size_average is None and reduce is None:
+        return reduction
+    average = True if size_average is None else size_average
+    chosen = "none" if reduce is False else "mean" if average else "sum"
+    warnings.warn(
+        "size_average and reduce args will be deprecated, please use "
+        f"reduction='{chosen}' instead.",
+        stacklevel=3,
+    )
+    return chosen
+
+
+# --- class indices -------------------------------------------------------------------------------
+
+
+@jax.custom_jvp
+def _pick(x, target):
+    """x[n, target[n, ...], ...]: the entry along dimension 1. `target` lacks that dimension."""
+    return lax.squeeze(
+        jnp.take_along_axis(x, lax.expand_dims(target, (1,)), 1, mode="clip"), (1,)
+    )
+
+
+@_pick.defjvp
+def _pick_jvp(primals, tangents):
+    # A comparison, not a gather: its transpose is elementwise, where a scatter is slow.
+    x, target = primals
+    hit = lax.broadcasted_iota(target.dtype, x.shape, 1) == lax.expand_dims(target, (1,))
+    return _pick(x, target), jnp.sum(choose(hit, tangents[0], 0.0), 1)
+
+
+def _check_classes(input, target, weight):
+    if input.ndim == 1:
+        check(
+            target.ndim <= 1 and target.size == 1,
+            "0D or 1D target tensor expected, multi-target not supported",
+        )
+    else:
+        expected = (input.shape[0], *input.shape[2:])
+        check(
+            input.shape[:1] == target.shape[:1],
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
+            f"({target.shape[0] if target.ndim else 0}).",
+            ValueError,
+        )
+        check(
+            target.shape == expected,
+            f"Expected target size {list(expected)}, got {list(target.shape)}",
+        )
+    classes = input.shape[min(1, input.ndim - 1)]
+    check(
+        weight is None or weight.shape == (classes,),
+        lambda: (
+            f"weight tensor should be defined either for all {classes} classes or no classes but "
+            f"got weight tensor of shape: {list(weight.shape)}"
+        ),
+    )
+    check(
+        jnp.issubdtype(target.dtype, jnp.integer),
+        f"expected scalar type Long but found {target.dtype.name.capitalize()}",
+    )
+
+
+def _kept(target, classes, ignore_index):
+    """Which targets count, and the targets with those that do not set to class 0."""
+    target = narrow(target, jnp.int64)
+    kept = target != ignore_index
+    guard(
+        jnp.any(((target < 0) | (target >= classes)) & kept),
+        IndexError,
+        f"Target is out of bounds: expected class indices in [0, {classes}).",
+    )
+    return kept, choose(kept, target, 0)
+
+
+def _class_weights(weight, kept, safe, dtype):
+    """What each target weighs: its class weight, 0 where it is ignored."""
+    if weight is None:
+        return narrow(kept, dtype)
+    rows = jnp.take(widen(weight), safe, mode="clip")
+    return choose(kept, rows, 0.0)
+
+
+def _weighted(nll, weights, reduction):
+    check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
+    # Not nll * weights: an ignored target must not turn an infinite nll into NaN.
+    loss = choose(weights == 0, 0.0, nll * weights)
+    if reduction == "none":
+        return loss
+    total = jnp.sum(loss)
+    return total / jnp.sum(weights) if reduction == "mean" else total
+
+
+def _batched(x, target):
+    """One sample without a batch dimension as a batch of one."""
+    if x.ndim == 1:
+        return lax.expand_dims(x, (0,)), lax.reshape(target, (1,))
+    return x, target
+
+
+def _unbatched(loss, input, target, reduction):
+    return lax.reshape(loss, target.shape) if input.ndim == 1 and reduction == "none" else loss
+
+
+@op(SAME, accepts="f", variants="p", grad_name="NllLossBackward0")
+def nll_loss(
+    input: T,
+    target: T,
+    weight: T | None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+):
+    """-input[n, target[n]] (times the class weight) for log-probabilities `input` (N, C, *)."""
+    _check_classes(input, target, weight)
+    x, classes = _batched(widen(input), target)
+    kept, safe = _kept(classes, x.shape[1], ignore_index)
+    weights = _class_weights(weight, kept, safe, x.dtype)
+    loss = _weighted(-_pick(x, safe), weights, reduction)
+    return narrow(_unbatched(loss, input, target, reduction), input.dtype)
+
+
+@composite("F", name="nll_loss")
+def F_nll_loss(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index=-100,
+    reduce=None,
+    reduction="mean",
+):
+    """Negative log likelihood of the classes `target` (N, *) under log-probabilities (N, C, *).
+
+    `weight` (C,) weighs the classes; the mean divides by the sum of the weights in use. Raises
+    IndexError for a class out of range, ValueError for batches that differ.
+    """
+    reduction = legacy(reduction, size_average, reduce)
+    return ops.nll_loss(input, target, weight, reduction, ignore_index)
+
+
+@op(SAME, accepts="f", variants="p", grad_name="NllLossBackward0")
+def cross_entropy_index(
+    input: T,
+    target: T,
+    weight: T | None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+):
+    """Cross entropy of logits (N, C, *) against class indices (N, *)."""
+    _check_classes(input, target, weight)
+    x, classes = _batched(widen(input), target)
+    count = x.shape[1]
+    kept, safe = _kept(classes, count, ignore_index)
+    weights = _class_weights(weight, kept, safe, x.dtype)
+    log_p = log_softmax_of(x, 1)
+    loss = _weighted(-_pick(log_p, safe), weights, reduction)
+    if label_smoothing > 0:
+        smooth = _smoothed(log_p, weight, kept, weights, reduction)
+        loss = (1 - label_smoothing) * loss + smooth * (label_smoothing / count)
+    return narrow(_unbatched(loss, input, target, reduction), input.dtype)
+
+
+def _smoothed(log_p, weight, kept, weights, reduction):
+    """-sum of (weighted) log-probabilities over all classes, of the targets that count."""
+    if weight is not None:
+        log_p = log_p * expand(widen(weight), log_p.ndim, 1)
+    loss = choose(kept, -jnp.sum(log_p, 1), 0.0)
+    if reduction == "none":
+        return loss
+    return jnp.sum(loss) / jnp.sum(weights) if reduction == "mean" else jnp.sum(loss)
+
+
+@op(SAME, accepts="f", variants="p", grad_name="DivBackward1")
+def cross_entropy_probabilities(
+    input: T,
+    target: T,
+    weight: T | None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+):
+    """Cross entropy of logits (N, C, *) against class probabilities of the same shape."""
+    dim = min(1, input.ndim - 1)
+    classes = input.shape[dim]
+    check(
+        weight is None or weight.shape == (classes,),
+        "weight tensor should be defined either for all classes or no classes",
+    )
+    x = widen(input)
+    p = narrow(target, x.dtype)
+    if label_smoothing > 0:
+        p = p * (1 - label_smoothing) + label_smoothing / classes
+    terms = log_softmax_of(x, dim) * p
+    if weight is not None:
+        terms = terms * expand(widen(weight), x.ndim, dim)
+    check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
+    if reduction == "none":
+        return narrow(-jnp.sum(terms, dim), input.dtype)
+    total = -jnp.sum(terms)
+    rows = x.size // classes if classes else 0
+    return narrow(total / rows if reduction == "mean" else total, input.dtype)
+
+
+@composite("F")
+def cross_entropy(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index=-100,
+    reduce=None,
+    reduction="mean",
+    label_smoothing=0.0,
+):
+    """Cross entropy between logits `input` (N, C, *) or (C) and `target`.
+
+    `target` holds class indices (N, *), or probabilities in the shape of `input`. Raises IndexError
+    for a class out of range (at the next look at a value), ValueError for batches that differ.
+    """
+    reduction = legacy(reduction, size_average, reduce)
+    check(
+        0.0 <= label_smoothing <= 1.0,
+        f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}",
+    )
+    if tuple(input.shape) == tuple(target.shape):
+        check(
+            target.dtype.is_floating_point,
+            "Expected floating point type for target with class probabilities, got "
+            f"{target.dtype.name.capitalize()}",
+        )
+        check(ignore_index < 0, "ignore_index is not supported for floating point target")
+        return ops.cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
+    return ops.cross_entropy_index(input, target, weight, reduction, ignore_index, label_smoothing)
+
+
+# --- elementwise losses ----------------------------------------------------------------------------
+
+
+def _same_size(name, input, target):
+    if tuple(input.shape) != tuple(target.shape):
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
+
+
+@op(DEFAULT, variants="p")
+def mse_loss(input: T, target: T, reduction: str = "mean"):
+    """(input - target)^2, reduced."""
+    d = widen(input) - widen(target)
+    return reduced(d * d, reduction)
+
+
+@op(DEFAULT, variants="p", grad_name="MeanBackward0")
+def l1_loss(input: T, target: T, reduction: str = "mean"):
+    """|input - target|, reduced."""
+    return reduced(lax.abs(widen(input) - widen(target)), reduction)
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def smooth_l1_loss(input: T, target: T, reduction: str = "mean", beta: float = 1.0):
+    """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = input - target."""
+    d = widen(input) - widen(target)
+    size = lax.abs(d)
+    if beta == 0:
+        return reduced(size, reduction)
+    return reduced(choose(size < beta, 0.5 * d * d / beta, size - 0.5 * beta), reduction)
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def huber_loss(input: T, target: T, reduction: str = "mean", delta: float = 1.0):
+    """d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2); d = input - target."""
+    d = widen(input) - widen(target)
+    size = lax.abs(d)
+    loss = choose(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta))
+    return reduced(loss, reduction)
+
+
+def _weighed(loss, weight, reduction):
+    """An unreduced loss times element weights; the mean divides by the sum of the weights."""
+    check(
+        tuple(weight.shape) == tuple(loss.shape), "Weights and input must have the same size.", ValueError
+    )
+    loss = loss * weight
+    if reduction == "none":
+        return loss
+    return loss.sum() / weight.sum() if reduction == "mean" else loss.sum()
+
+
+@composite("F", name="mse_loss")
+def F_mse_loss(
+    input, target, size_average=None, reduce=None, reduction="mean", weight=None
+):
+    """Squared difference of `input` and `target`, which broadcast with a warning."""
+    _same_size("mse_loss", input, target)
+    reduction = legacy(reduction, size_average, reduce)
+    if weight is not None:
+        return _weighed(ops.mse_loss(input, target, "none"), weight, reduction)
+    return ops.mse_loss(input, target, reduction)
+
+
+@composite("F", name="l1_loss")
+def F_l1_loss(
+    input, target, size_average=None, reduce=None, reduction="mean", weight=None
+):
+    """Absolute difference of `input` and `target`, which broadcast with a warning."""
+    _same_size("l1_loss", input, target)
+    reduction = legacy(reduction, size_average, reduce)
+    if weight is not None:
+        return _weighed(ops.l1_loss(input, target, "none"), weight, reduction)
+    return ops.l1_loss(input, target, reduction)
+
+
+@composite("F", name="smooth_l1_loss")
+def F_smooth_l1_loss(
+    input, target, size_average=None, reduce=None, reduction="mean", beta=1.0
+):
+    """Squared below `beta`, absolute above. Raises RuntimeError for a negative beta."""
+    _same_size("smooth_l1_loss", input, target)
+    check(beta >= 0, "smooth_l1_loss does not support negative values for beta.")
+    return ops.smooth_l1_loss(input, target, legacy(reduction, size_average, reduce), float(beta))
+
+
+@composite("F", name="huber_loss")
+def F_huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
+    """Squared up to `delta`, linear above. Raises RuntimeError unless delta is positive."""
+    _same_size("huber_loss", input, target)
+    check(delta > 0, "huber_loss does not support non-positive values for delta.")
+    if weight is not None:
+        return _weighed(ops.huber_loss(input, target, "none", float(delta)), weight, reduction)
+    return ops.huber_loss(input, target, reduction, float(delta))
+
+
+# --- binary cross entropy ----------------------------------------------------------------------------
+
+
+@op(SAME, accepts="f", variants="p")
+def binary_cross_entropy(input: T, target: T, weight: T | None, reduction: str = "mean"):
+    """-(t log x + (1 - t) log(1 - x)), each logarithm at least -100, for x in [0, 1]."""
+    check(
+        input.shape == target.shape,
+        f"Using a target size (torch.Size({list(target.shape)})) that is different to the input "
+        f"size (torch.Size({list(input.shape)})) is deprecated. Please ensure they have the same "
+        "size.",
+        ValueError,
+    )
+    check(
+        input.dtype == target.dtype,
+        f"Found dtype {target.dtype.name.capitalize()} but expected {input.dtype.name.capitalize()}",
+    )
+    x = widen(input)
+    t = widen(target)
+    guard(
+        jnp.any((x < 0) | (x > 1)), RuntimeError, "all elements of input should be between 0 and 1"
+    )
+    loss = _binary_entropy(x, t)
+    if weight is not None:
+        loss = loss * widen(weight)
+    return narrow(reduced(loss, reduction), input.dtype)
+
+
+@jax.custom_jvp
+def _binary_entropy(x, t):
+    low = lax.max(lax.log1p(-x), full_like(x, -100.0))
+    return (t - 1) * low - t * lax.max(lax.log(x), full_like(x, -100.0))
+
+
+@_binary_entropy.defjvp
+def _binary_entropy_jvp(primals, tangents):
+    # torch's derivative: the clamped logarithms do not stop it, the denominator is kept off 0.
+    x, t = primals
+    dx, dt = tangents
+    y = _binary_entropy(x, t)
+    slope = (x - t) / lax.max(x * (1 - x), full_like(x, 1e-12))
+    low = lax.max(lax.log1p(-x), full_like(x, -100.0))
+    high = lax.max(lax.log(x), full_like(x, -100.0))
+    return y, slope * dx + (low - high) * dt
+
+
+@composite("F", name="binary_cross_entropy")
+def F_binary_cross_entropy(
+    input, target, weight=None, size_average=None, reduce=None, reduction="mean"
+):
+    """Cross entropy of probabilities `input` against `target` in [0, 1], of the same shape.
+
+    Raises ValueError when the shapes differ, RuntimeError for an input outside [0, 1].
+    """
+    return ops.binary_cross_entropy(input, target, weight, legacy(reduction, size_average, reduce))
+
+
+@op(SAME, accepts="f", variants="p")
+def bce_with_logits(
+    input: T,
+    target: T,
+    weight: T | None,
+    pos_weight: T | None,
+    reduction: str = "mean",
+):
+    """Binary cross entropy of sigmoid(input), without overflow."""
+    check(
+        input.shape == target.shape,
+        f"Target size (torch.Size({list(target.shape)})) must be the same as input size "
+        f"(torch.Size({list(input.shape)}))",
+        ValueError,
+    )
+    x = widen(input)
+    t = narrow(target, x.dtype)
+    # softplus(-x), with the derivative at 0 that the formula has there.
+    low = choose(x < 0, x, -x)
+    rest = choose(x < 0, -x, 0.0) + lax.log1p(lax.exp(low))
+    factor = rest
+    if pos_weight is not None:
+        factor = (1 + (widen(pos_weight) - 1) * t) * rest
+    loss = (1 - t) * x + factor
+    if weight is not None:
+        loss = loss * widen(weight)
+    return narrow(reduced(loss, reduction), input.dtype)
+
+
+@composite("F", name="binary_cross_entropy_with_logits")
+def F_binary_cross_entropy_with_logits(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    reduce=None,
+    reduction="mean",
+    pos_weight=None,
+):
+    """Binary cross entropy of logits against `target`; `pos_weight` weighs the positive terms.
+
+    Raises ValueError when the shapes differ.
+    """
+    reduction = legacy(reduction, size_average, reduce)
+    return ops.bce_with_logits(input, target, weight, pos_weight, reduction)
+
+
+_NUMBERED = _REDUCTIONS
+
+
+def numbered(reduction):
+    """The name of a reduction that torch's lower-level functions give as a number."""
+    return _NUMBERED[reduction] if isinstance(reduction, int) else reduction
+
+
+@composite("f")
+def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction=1):
+    """Binary cross entropy of logits; `reduction` 0, 1, 2 for none, mean, sum."""
+    return ops.bce_with_logits(input, target, weight, pos_weight, numbered(reduction))
+
+
+# --- distributions -------------------------------------------------------------------------------
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def kl_divergence(input: T, target: T, log_target: bool = False):
+    """target * (log target - input) for log-probabilities `input`, unreduced."""
+    x = widen(input)
+    t = widen(target)
+    if log_target:
+        return lax.exp(t) * (t - x)
+    zero = t == 0
+    return choose(zero, 0.0, t * lax.log(choose(zero, 1.0, t))) - t * x
+
+
+@composite("F", name="kl_div")
+def F_kl_div(
+    input, target, size_average=None, reduce=None, reduction="mean", log_target=False
+):
+    """Kullback-Leibler divergence of log-probabilities `input` from `target`.
+
+    "batchmean" divides the sum by the size of dimension 0, which is the definition; "mean" divides
+    by the number of elements, with a warning.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = legacy(reduction, size_average, reduce)
+    elif reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
+            "release.",
+            stacklevel=2,
+        )
+    return _kl_reduced(ops.kl_divergence(input, target, log_target), input, reduction)
+
+
+def _kl_reduced(loss, input, reduction):
+    if reduction == "batchmean":
+        return loss.sum() / input.shape[0] if input.ndim else loss.sum()
+    check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
+    if reduction == "none":
+        return loss
+    return loss.mean() if reduction == "mean" else loss.sum()
+
+
+@composite("f")
+def kl_div(input, target, reduction=1, *, log_target=False):
+    """Kullback-Leibler divergence; `reduction` 0, 1, 2 for none, mean, sum."""
+    loss = ops.kl_divergence(input, target, log_target)
+    return _kl_reduced(loss, input, numbered(reduction))
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def poisson_nll(
+    input: T,
+    target: T,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+):
+    """exp(x) - t x, or x - t log(x + eps); `full` adds Stirling's term for targets above 1."""
+    x = widen(input)
+    t = widen(target)
+    loss = lax.exp(x) - t * x if log_input else x - t * lax.log(x + eps)
+    if full:
+        above = t > 1
+        safe = choose(above, t, 1.0)
+        stirling = safe * lax.log(safe) - safe + 0.5 * lax.log(2 * math.pi * safe)
+        loss = loss + choose(above, stirling, 0.0)
+    return reduced(loss, reduction)
+
+
+@composite("F", name="poisson_nll_loss")
+def F_poisson_nll_loss(
+    input,
+    target,
+    log_input=True,
+    full=False,
+    size_average=None,
+    eps=1e-8,
+    reduce=None,
+    reduction="mean",
+):
+    """Negative log likelihood of counts `target` under Poisson rates, given as logs by default."""
+    reduction = legacy(reduction, size_average, reduce)
+    check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
+    return ops.poisson_nll(input, target, log_input, full, eps, reduction)
+
+
+@composite("f")
+def poisson_nll_loss(input, target, log_input, full, eps, reduction):
+    """Poisson negative log likelihood; `reduction` 0, 1, 2 for none, mean, sum."""
+    return ops.poisson_nll(input, target, log_input, full, eps, numbered(reduction))
+
+
+@op(DEFAULT, accepts="f", variants="p")
+def gaussian_nll(
+    input: T,
+    target: T,
+    var: TS,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+):
+    """(log var + (input - target)^2 / var) / 2, var at least eps."""
+    guard(jnp.any(var < 0), ValueError, "var has negative entry/entries")
+    # torch clamps outside of autograd: the derivative passes.
+    low = lax.stop_gradient(choose(var < eps, eps - var, 0.0))
+    v = var + low
+    d = input - target
+    loss = 0.5 * (lax.log(v) + d * d / v)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return reduced(loss, reduction)
+
+
+@composite("F")
+def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
+    """Negative log likelihood of `target` under normal distributions of mean `input`, variance `var`.
+
+    `var` has the shape of `input`, or that shape with a last dimension of 1 or without it, or is a
+    number. Raises ValueError for another shape or a negative variance.
+    """
+    check(reduction in _REDUCTIONS, f"{reduction} is not valid", ValueError)
+    if isinstance(var, (int, float)):
+        check(var >= 0, "var has negative entry/entries", ValueError)
+        var = input * 0 + var
+    elif tuple(var.shape) != tuple(input.shape):
+        shape = tuple(input.shape)
+        if shape[:-1] == tuple(var.shape):
+            var = var.unsqueeze(-1)
+        else:
+            check(
+                shape[:-1] == tuple(var.shape[:-1]) and var.shape[-1] == 1,
+                "var is of incorrect size",
+                ValueError,
+            )
+    return ops.gaussian_nll(input, target, var, full, eps, reduction)

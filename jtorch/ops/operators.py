@@ -1,0 +1,284 @@
+"""Operators, printing and the protocols of Python, attached to Tensor."""
+
+import builtins
+
+import numpy as np
+
+from .._engine import dtypes, printing
+from .._engine import device as devices
+from .._engine.tensor import Tensor
+from . import copy as copies
+from .registry import ops, public
+
+# operator -> (operation, reflected?)
+BINARY = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
+}  # fmt: skip
+COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
+IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+_OPERANDS = (Tensor, bool, int, float, complex, np.generic)
+
+
+def _binary(function):
+    def operator(self, other):
+        if other.__class__ is not Tensor and not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return function(self, other)
+
+    return operator
+
+
+def _reflected(function):
+    def operator(self, other):
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return function(other, self)
+
+    return operator
+
+
+def _comparison(function, if_foreign):
+    def operator(self, other):
+        if other.__class__ is not Tensor and not isinstance(other, _OPERANDS):
+            return if_foreign
+        return function(self, other)
+
+    return operator
+
+
+def _constant_first(name):
+    """`number <op> tensor` for operations whose first argument must be a tensor: the number becomes one."""
+    function = getattr(ops, name)
+
+    def operator(number, tensor):
+        if not isinstance(number, Tensor):
+            number = ops.scalar_tensor(number, dtype=_own_dtype(number), device=tensor.device)
+        return function(number, tensor)
+
+    return operator
+
+
+def _own_dtype(number):
+    number = number.item() if isinstance(number, np.generic) else number
+    return dtypes.of_python(builtins.type(number))
+
+
+def _attach(name, function):
+    function.__name__ = function.__qualname__ = name
+    setattr(Tensor, name, function)
+
+
+def attach_operators():
+    """Give Tensor its operators."""
+    for symbol, name in BINARY.items():
+        function = getattr(ops, name)
+        _attach(f"__{symbol}__", _binary(function))
+        reflected = REFLECTED.get(symbol) or _reflected(function)
+        _attach(f"__r{symbol}__", reflected)
+    for symbol, name in COMPARISONS.items():
+        foreign = {"eq": False, "ne": True}.get(symbol, NotImplemented)
+        _attach(f"__{symbol}__", _comparison(getattr(ops, name), foreign))
+    for symbol in IN_PLACE:
+        _attach(f"__i{symbol}__", _binary(getattr(Tensor, BINARY[symbol].replace("true_divide", "div") + "_")))
+    Tensor.__neg__ = ops.neg
+    Tensor.__pos__ = lambda self: self
+    Tensor.__invert__ = ops.bitwise_not
+    Tensor.__abs__ = ops.abs
+    Tensor.__hash__ = lambda self: id(self)
+
+
+def _swap_args(name):
+    function = getattr(ops, name)
+    return _reflected(lambda number, tensor: function(tensor, number))
+
+
+def _rsub(self, other):
+    return NotImplemented if not isinstance(other, _OPERANDS) else ops.rsub(self, other)
+
+
+def _rdiv(self, other):
+    return NotImplemented if not isinstance(other, _OPERANDS) else ops.reciprocal(self) * other
+
+
+REFLECTED = {}
+
+
+def attach_reflected():
+    """Reflected operators whose operation wants the tensor first."""
+    REFLECTED.update(
+        add=_swap_args("add"), mul=_swap_args("mul"), sub=_rsub, truediv=_rdiv,
+        floordiv=_reflected(_constant_first("floor_divide")), mod=_reflected(_constant_first("remainder")),
+        pow=_reflected(ops.pow), **{"and": _swap_args("bitwise_and"), "or": _swap_args("bitwise_or"),
+        "xor": _swap_args("bitwise_xor")}, lshift=_reflected(_constant_first("bitwise_left_shift")),
+        rshift=_reflected(_constant_first("bitwise_right_shift")), matmul=_reflected(ops.matmul),
+    )  # fmt: skip
+
+
+# ---- protocols ----
+
+
+def _length(self):
+    if self._aval.ndim == 0:
+        raise TypeError("len() of a 0-d tensor")
+    return self._aval.shape[0]
+
+
+def _iterate(self):
+    if self._aval.ndim == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(ops.unbind(self, 0))
+
+
+def _contains(self, element):
+    if isinstance(element, (Tensor, bool, int, float, complex)):
+        return bool((self == element).any().item())
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {builtins.type(element)}."
+    )
+
+
+def _setitem(self, index, value):
+    ops.setitem(self, index, value)
+
+
+def _repr(self, *, tensor_contents=None):
+    return render(self)
+
+
+def render(t, prefix="tensor("):
+    """torch's text for a tensor."""
+    suffixes = []
+    if t.device is not devices.cpu:
+        suffixes.append(f"device='{t.device}'")
+    if t.requires_grad and t.grad_fn is None:
+        suffixes_after = ["requires_grad=True"]
+    elif t.grad_fn is not None:
+        suffixes_after = [f"grad_fn=<{t.grad_fn.name()}>"]
+    else:
+        suffixes_after = []
+    if t.device is devices.meta:
+        extra = [] if t.dtype is dtypes.get_default_dtype() else [f"dtype={t.dtype!r}"]
+        parts = ["...", *suffixes, f"size={tuple(t.shape)}", *extra, *suffixes_after]
+        return f"{prefix}{', '.join(parts)})"
+    return printing.format_tensor(
+        t._host("print"), dtype_name=t.dtype.name, default_dtype=dtypes.get_default_dtype().name,
+        suffixes=(suffixes, suffixes_after),
+    )  # fmt: skip
+
+
+def _format(self, spec):
+    if self._aval.ndim == 0 and self._aval.device is not devices.meta:
+        return format(self.item(), spec)
+    return object.__format__(self, spec)
+
+
+def _deepcopy(self, memo):
+    found = memo.get(id(self))
+    if found is not None:
+        return found
+    if self._edge is not None:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
+            "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001"
+        )
+    made = copies.clone(self.detach())
+    if self.__class__ is not Tensor:
+        made = made.as_subclass(self.__class__)
+    made.requires_grad_(self.requires_grad)
+    memo[id(self)] = made
+    if self.grad is not None:
+        made.grad = _deepcopy(self.grad, memo)
+    return made
+
+
+def _as_subclass(self, cls):
+    made = object.__new__(cls)
+    for slot in ("_st", "_view", "_aval", "_edge", "_rg", "_meta", "_vc"):
+        setattr(made, slot, getattr(self, slot))
+    return made
+
+
+def _array_wrap(self, array, *context):
+    if array.dtype == bool:
+        array = array.astype("uint8")
+    return ops.from_numpy(array)
+
+
+def _matrix_transpose(self):
+    if self._aval.ndim < 2:
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._aval.ndim}-D tensor."
+        )
+    return ops.transpose(self, -2, -1)
+
+
+def _transposed(self):
+    if self._aval.ndim == 2:
+        return ops.t(self)
+    return ops.permute(self, *range(self._aval.ndim - 1, -1, -1))
+
+
+def _adjoint(self):
+    return _matrix_transpose(self).conj() if self.dtype.is_complex else _matrix_transpose(self)
+
+
+PROPERTIES = {
+    "T": _transposed,
+    "mT": _matrix_transpose,
+    "H": lambda self: _transposed(self).conj() if self.dtype.is_complex else _transposed(self),
+    "mH": _adjoint,
+    "real": lambda self: ops.real(self),
+    "imag": lambda self: ops.imag(self),
+    "is_cuda": lambda self: self.device.type == "cuda",
+    "is_cpu": lambda self: self.device.type == "cpu",
+    "is_meta": lambda self: self.device.type == "meta",
+    "is_xla": lambda self: self.device.type == "xla",
+    "is_mps": lambda self: False,
+    "is_xpu": lambda self: False,
+    "is_sparse": lambda self: False,
+    "is_sparse_csr": lambda self: False,
+    "is_quantized": lambda self: False,
+    "is_nested": lambda self: False,
+    "is_mkldnn": lambda self: False,
+    "is_vulkan": lambda self: False,
+    "is_ipu": lambda self: False,
+    "is_maia": lambda self: False,
+    "is_mtia": lambda self: False,
+    "names": lambda self: (None,) * self.ndim,
+    "name": lambda self: None,
+    "volatile": lambda self: False,
+}
+
+
+def attach_protocols():
+    """Give Tensor Python's protocols: length, iteration, indexing, printing, conversion."""
+    Tensor.__len__ = _length
+    Tensor.__iter__ = _iterate
+    Tensor.__contains__ = _contains
+    Tensor.__getitem__ = ops.getitem
+    Tensor.__setitem__ = _setitem
+    Tensor.__repr__ = _repr
+    Tensor.__str__ = _repr
+    Tensor.__format__ = _format
+    Tensor.__bool__ = copies.truth
+    Tensor.__float__ = copies.to_float
+    Tensor.__int__ = copies.to_int
+    Tensor.__complex__ = copies.to_complex
+    Tensor.__index__ = copies.to_index
+    Tensor.__array__ = copies.array_protocol
+    Tensor.__array_wrap__ = _array_wrap
+    Tensor.__deepcopy__ = _deepcopy
+    Tensor.as_subclass = _as_subclass
+    for name, getter in PROPERTIES.items():
+        setattr(Tensor, name, property(getter))
+
+
+def attach_methods():
+    """Give Tensor a method for every operation declared with one."""
+    for name, function in public["Tensor"].items():
+        setattr(Tensor, name, function)
+
+

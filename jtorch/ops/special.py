@@ -1,0 +1,372 @@
+"""Special functions: error functions, the gamma family, entropy terms, Bessel functions."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jsp
+import numpy as np
+from jax import lax
+
+from .registry import FLOAT, TS, T, check, op, rows
+from .safe import is_symbolic_zero, select
+
+_BOTH = "f m i o S"
+_DOC = {
+    "erf": "Error function.",
+    "erfc": "Complementary error function 1 - erf(input).",
+    "erfinv": "Inverse of the error function on (-1, 1); +-inf at the ends.",
+    "i0": "Modified Bessel function of the first kind, order 0.",
+    "i0e": "i0(input) * exp(-|input|).",
+    "i1": "Modified Bessel function of the first kind, order 1.",
+    "i1e": "i1(input) * exp(-|input|).",
+    "ndtr": "Distribution function of the standard normal.",
+    "log_ndtr": "Logarithm of the standard normal distribution function.",
+    "sinc": "sin(pi * input) / (pi * input), and 1 at 0.",
+}
+
+rows(FLOAT, "buif", _BOTH, doc=_DOC, erf=lax.erf, erfc=lax.erfc, erfinv=lax.erf_inv, i0=jsp.i0)
+rows(FLOAT, "buif", "S o", doc=_DOC, i0e=jsp.i0e, i1=jsp.i1, i1e=jsp.i1e, log_ndtr=jsp.log_ndtr)
+rows(FLOAT, "buifc", _BOTH, doc=_DOC, sinc=jnp.sinc)
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def ndtr(input: T):
+    """Distribution function of the standard normal."""
+    return lax.erfc(input * -math.sqrt(0.5)) / 2
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def ndtri(input: T):
+    """Quantile function of the standard normal: the inverse of `ndtr` on [0, 1]."""
+    return jsp.ndtri(input)
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def erfcx(input: T):
+    """exp(input**2) * erfc(input), without overflow for large input."""
+    large = input > 8
+    near = select(large, 8, input)
+    far = select(large, input, 8)
+    # Asymptotic series 1/(x sqrt(pi)) * sum (-1)^k (2k-1)!! / (2 x^2)^k, by Horner.
+    step = 0.5 / jnp.square(far)
+    series = jnp.ones_like(far)
+    for k in range(23, 0, -2):
+        series = 1 - k * step * series
+    direct = lax.exp(jnp.square(near)) * lax.erfc(near)
+    return select(large, series / (far * math.sqrt(math.pi)), direct)
+
+
+# The gamma family.
+
+
+@op(FLOAT, accepts="buif", variants="f m i o")
+def lgamma(input: T):
+    """Logarithm of |gamma(input)|; inf at 0 and the negative integers."""
+    return lax.lgamma(input)
+
+
+@op(FLOAT, accepts="buif", name="gammaln", variants="S o", grad_name="LgammaBackward0")
+def special_gammaln(input: T):
+    """torch.special's name for `lgamma`."""
+    return lax.lgamma(input)
+
+
+def _digamma(x):
+    # torch: -inf at 0, +inf at -0; NaN at the negative integers.
+    zero = x == 0
+    pole = -jnp.copysign(jnp.full_like(x, jnp.inf), x)
+    return select(zero, lax.stop_gradient(pole), lax.digamma(select(zero, 1, x)))
+
+
+@op(FLOAT, accepts="buif", variants=_BOTH)
+def digamma(input: T):
+    """Derivative of lgamma."""
+    return _digamma(input)
+
+
+@op(FLOAT, accepts="buif", name="psi", variants="S o", grad_name="DigammaBackward0")
+def special_psi(input: T):
+    """torch.special's name for `digamma`."""
+    return _digamma(input)
+
+
+def _polygamma(x, n):
+    check(n >= 0, "polygamma(n, x) does not support negative n.")
+    if n == 0:
+        return _digamma(x)
+    if n == 1:
+        return _trigamma(x)
+    sign = 1.0 if n % 2 else -1.0
+    return sign * math.factorial(n) * lax.zeta(jnp.full_like(x, n + 1), x)
+
+
+def _trigamma(x):
+    # Reflection below 1/2: psi1(1 - x) + psi1(x) = (pi / sin(pi x))^2.
+    low = x < 0.5
+    y = select(low, 1 - x, x)
+    value = lax.zeta(jnp.full_like(y, 2), y)
+    sine = select(low, lax.sin(math.pi * x), 1)
+    return select(low, jnp.square(math.pi / sine) - value, value)
+
+
+@op(FLOAT, accepts="buif", variants="f S o", grad_name="PolygammaBackward0")
+def polygamma(n: int, input: T):
+    """The n-th derivative of digamma; RuntimeError for n < 0."""
+    return _polygamma(input, n)
+
+
+@op(FLOAT, accepts="buif", name="polygamma", variants="m i", grad_name="PolygammaBackward0")
+def tensor_polygamma(input: T, n: int):
+    """The n-th derivative of digamma; RuntimeError for n < 0."""
+    return _polygamma(input, n)
+
+
+def _multigammaln(x, p):
+    check(p >= 1, "p has to be greater than or equal to 1")
+    total = p * (p - 1) / 4 * math.log(math.pi)
+    return sum((lax.lgamma(x - i / 2) for i in range(p)), start=jnp.full_like(x, total))
+
+
+@op(FLOAT, accepts="buif", variants="f m i o")
+def mvlgamma(input: T, p: int):
+    """Multivariate log-gamma of dimension p."""
+    return _multigammaln(input, p)
+
+
+@op(FLOAT, accepts="buif", name="multigammaln", variants="S o", grad_name="MvlgammaBackward0")
+def special_multigammaln(input: T, p: int):
+    """torch.special's name for `mvlgamma`."""
+    return _multigammaln(input, p)
+
+
+@op(FLOAT, accepts="f", variants="f m i o")
+def igamma(input: T, other: T):
+    """Regularised lower incomplete gamma function P(input, other)."""
+    return lax.igamma(*jnp.broadcast_arrays(input, other))
+
+
+@op(FLOAT, accepts="f", variants="f m i o")
+def igammac(input: T, other: T):
+    """Regularised upper incomplete gamma function Q(input, other) = 1 - P."""
+    return lax.igammac(*jnp.broadcast_arrays(input, other))
+
+
+@op(FLOAT, accepts="f", name="gammainc", variants="S o", grad_name="IgammaBackward0")
+def special_gammainc(input: T, other: T):
+    """torch.special's name for `igamma`."""
+    return lax.igamma(*jnp.broadcast_arrays(input, other))
+
+
+@op(FLOAT, accepts="f", name="gammaincc", variants="S o", grad_name="IgammacBackward0")
+def special_gammaincc(input: T, other: T):
+    """torch.special's name for `igammac`."""
+    return lax.igammac(*jnp.broadcast_arrays(input, other))
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def zeta(input: TS, other: TS):
+    """Hurwitz zeta function: sum over k >= 0 of (k + other)**-input."""
+    return lax.zeta(*jnp.broadcast_arrays(input, other))
+
+
+# Entropy terms.
+
+
+def _times_log(log, slope):
+    """x * log(y), 0 where x is 0, with torch's gradient there."""
+
+    @jax.custom_jvp
+    def product(x, y):
+        nan = lax.ne(y, y)
+        zero = (x == 0) & ~nan
+        return select(zero, 0, x * log(select(zero, 1, y)))
+
+    def derivative(primals, tangents):
+        x, y = primals
+        dx, dy = tangents
+        total = jnp.zeros_like(x)
+        if not is_symbolic_zero(dx):
+            flat = (x == 0) & (log(y) == -jnp.inf)
+            flat = flat | ((x == 0) & lax.ne(log(y), log(y)))
+            total += dx * select(flat, 0, log(select(flat, 1, y)))
+        if not is_symbolic_zero(dy):
+            total += dy * (x * slope(y))
+        return product(x, y), total
+
+    product.defjvp(derivative, symbolic_zeros=True)
+    return product
+
+
+_xlogy = _times_log(lax.log, lambda y: 1 / y)
+_xlog1py = _times_log(lax.log1p, lambda y: 1 / (1 + y))
+
+
+@op(FLOAT, accepts="buif", variants=_BOTH)
+def xlogy(input: TS, other: TS):
+    """input * log(other), 0 where input is 0 (NaN where other is). Shapes broadcast."""
+    return _xlogy(*jnp.broadcast_arrays(input, other))
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def xlog1py(input: TS, other: TS):
+    """input * log(1 + other), 0 where input is 0 (NaN where other is). Shapes broadcast."""
+    return _xlog1py(*jnp.broadcast_arrays(input, other))
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def entr(input: T):
+    """-input * log(input): 0 at 0, -inf below."""
+    positive = input > 0
+    safe = select(positive, input, 1)
+    value = select(positive, -safe * lax.log(safe), select(input < 0, -jnp.inf, 0))
+    return select(lax.ne(input, input), input, value)
+
+
+# Bessel functions. Averages over an angle and integrals over the half-line converge exponentially
+# under the trapezoidal rule, so a few dozen points give full precision without tables; beyond
+# _FAR Hankel's asymptotic series does.
+
+_FAR = 25.0
+_POINTS = 128
+_THETA = 2 * np.pi * (np.arange(_POINTS) + 0.5) / _POINTS
+_SINE = np.sin(_THETA)
+_WEIGHT = sum((-1.0) ** k * np.cos(2 * k * _THETA) / k for k in range(1, 41))
+
+
+def _average(x, function, weight):
+    """Mean over the circle of weight(theta) * function(x * sin(theta))."""
+    sine, weight = jnp.asarray(_SINE, x.dtype), jnp.asarray(weight, x.dtype)
+    return jnp.mean(weight * function(jnp.expand_dims(x, -1) * sine), axis=-1)
+
+
+def _hankel(x, order):
+    """Modulus pieces (P, Q) of the expansion for large x, and the angle x - (order/2 + 1/4) pi."""
+    term, p, q = jnp.ones_like(x), jnp.ones_like(x), jnp.zeros_like(x)
+    for k in range(1, 22):
+        term = term * ((4 * order * order - (2 * k - 1) ** 2) / (8 * k)) / x
+        sign = -1 if k % 4 >= 2 else 1
+        p, q = (p + sign * term, q) if k % 2 == 0 else (p, q + sign * term)
+    return p, q, x - (order / 2 + 0.25) * math.pi
+
+
+def _in_double(function, x):
+    return function(x.astype(jnp.float64)).astype(x.dtype)
+
+
+def _split(x, near, order, second):
+    """`near` up to _FAR, Hankel's series (of Y when `second`) beyond; for x >= 0."""
+    far = x > _FAR
+    p, q, angle = _hankel(select(far, x, _FAR), order)
+    cosine, sine = lax.cos(angle), lax.sin(angle)
+    wave = p * sine + q * cosine if second else p * cosine - q * sine
+    tail = lax.sqrt(2 / math.pi / select(far, x, _FAR)) * wave
+    return select(far, select(x == jnp.inf, 0, tail), near(select(far, 1, x)))
+
+
+def _j0(x):
+    return _split(lax.abs(x), lambda y: _average(y, lax.cos, 1.0), 0, False)
+
+
+def _j1(x):
+    return lax.sign(x) * _split(lax.abs(x), lambda y: _average(y, lax.sin, _SINE), 1, False)
+
+
+def _y0(x):
+    def near(y):
+        log = lax.log(y / 2) + np.euler_gamma
+        return 2 / math.pi * (log * _j0(y) - 2 * _average(y, lax.cos, _WEIGHT))
+
+    return _from_zero(x, _split(_positive(x), near, 0, True))
+
+
+def _y1(x):
+    def near(y):
+        log = lax.log(y / 2) + np.euler_gamma
+        rest = _j0(y) / y - log * _j1(y) + 2 * _average(y, lax.sin, _WEIGHT * _SINE)
+        return -2 / math.pi * rest
+
+    return _from_zero(x, _split(_positive(x), near, 1, True))
+
+
+def _positive(x):
+    return select(x > 0, x, 1)
+
+
+def _from_zero(x, value):
+    value = select(x == 0, -jnp.inf, select(x < 0, jnp.nan, value))
+    return select(lax.ne(x, x), x, value)
+
+
+_STEP = 0.2
+_COSH = np.cosh(_STEP * np.arange(24))
+_ENDS = np.where(np.arange(24) == 0, 0.5, 1.0) * _STEP
+
+
+def _k_scaled(x, order):
+    """exp(x) * K_order(x) for x >= 1: the integral of exp(-x (cosh t - 1)) cosh(order t)."""
+    weight = jnp.asarray(_ENDS * (_COSH if order else 1.0), x.dtype)
+    rate = jnp.asarray(_COSH - 1, x.dtype)
+    return jnp.sum(weight * lax.exp(-jnp.expand_dims(x, -1) * rate), axis=-1)
+
+
+def _k_small(x, order):
+    """K_order(x) for 0 < x < 1 by its power series."""
+    quarter, log = jnp.square(x / 2), lax.log(x / 2) + np.euler_gamma
+    total, harmonic, factor = jnp.zeros_like(x), 0.0, 1.0
+    for k in range(1, 14):
+        harmonic += 1 / k
+        factor /= k * k
+        scale = harmonic * factor * (2 * k if order else 1)
+        total = total + scale * lax.integer_pow(quarter, k)
+    if order == 0:
+        return total - log * jsp.i0(x)
+    return jsp.i0(x) / x + log * jsp.i1(x) - total / x
+
+
+def _k(x, order, scaled):
+    small = x < 1
+    tiny = select(small & (x > 0), x, 0.5)
+    large = select(small, 1, x)
+    low, high = _k_small(tiny, order), _k_scaled(large, order)
+    value = select(
+        small, low * lax.exp(tiny) if scaled else low, high if scaled else high * lax.exp(-large)
+    )
+    value = select(x == 0, jnp.inf, select(x < 0, jnp.nan, value))
+    return select(lax.ne(x, x), x, value)
+
+
+def _spherical_j0(x):
+    zero = x == 0
+    safe = select(zero, 1, x)
+    value = select(zero, 1, lax.sin(safe) / safe)
+    return select(lax.abs(x) == jnp.inf, 0, value)
+
+
+_BESSEL = {
+    "bessel_j0": (_j0, "Bessel function of the first kind, order 0."),
+    "bessel_j1": (_j1, "Bessel function of the first kind, order 1."),
+    "bessel_y0": (_y0, "Bessel function of the second kind, order 0; NaN below 0."),
+    "bessel_y1": (_y1, "Bessel function of the second kind, order 1; NaN below 0."),
+    "modified_bessel_i0": (jsp.i0, "Modified Bessel function of the first kind, order 0."),
+    "modified_bessel_i1": (jsp.i1, "Modified Bessel function of the first kind, order 1."),
+    "modified_bessel_k0": (
+        lambda x: _k(x, 0, False),
+        "Modified Bessel function of the second kind, order 0; NaN below 0.",
+    ),
+    "modified_bessel_k1": (
+        lambda x: _k(x, 1, False),
+        "Modified Bessel function of the second kind, order 1; NaN below 0.",
+    ),
+    "scaled_modified_bessel_k0": (lambda x: _k(x, 0, True), "exp(input) * modified_bessel_k0."),
+    "scaled_modified_bessel_k1": (lambda x: _k(x, 1, True), "exp(input) * modified_bessel_k1."),
+    "spherical_bessel_j0": (_spherical_j0, "Spherical Bessel function sin(input) / input."),
+}
+
+
+def _double(function):
+    return lambda x: _in_double(function, x)
+
+
+for _name, (_function, _text) in _BESSEL.items():
+    rows(FLOAT, "buif", "S o", doc={_name: _text}, **{_name: _double(_function)})
