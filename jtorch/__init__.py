@@ -1,22 +1,74 @@
-"""jtorch: PyTorch's API and semantics on JAX."""
+"""jtorch: PyTorch's API and semantics on JAX.
 
-from . import _engine
+`import jtorch as torch`, or run an unmodified script with `python -m jtorch script.py`.
+"""
+
+import math as _math
+
+from . import _engine, _settings, legacy
+from . import ops as _ops
 from ._engine import dtypes as _dtypes
-from ._engine import errors as _errors
-from ._engine.device import device
-from ._engine.dtypes import ALIASES as _DTYPE_ALIASES
-from ._engine.dtypes import NAMES as _DTYPE_NAMES
+from ._engine.device import device, set_default_device
 from ._engine.dtypes import can_cast, dtype, get_default_dtype, promote_types
+from ._engine.errors import OutOfMemoryError
+from ._engine.formats import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from ._engine.printing import set_printoptions
 from ._engine.size import Size
 from ._engine.tensor import LAYOUTS as _LAYOUTS
 from ._engine.tensor import Tensor
-from . import ops as _ops
-from . import autograd
+from ._engine.tensor import _Layout as layout
+from ._settings import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    get_num_threads,
+    is_complex,
+    is_floating_point,
+    is_nonzero,
+    is_signed,
+    is_storage,
+    is_tensor,
+    is_warn_always_enabled,
+    numel,
+    result_type,
+    set_default_dtype,
+    set_default_tensor_type,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_num_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+    version,
+)
+from .types_info import finfo, iinfo
+
+# Every declared operation, dtype, layout and legacy type is a name of this module.
+globals().update(_ops.public["torch"])
+globals().update(_dtypes.NAMES)
+globals().update(_dtypes.ALIASES)
+globals().update(_LAYOUTS)
+globals().update(legacy.legacy_types("cpu"))
+
+from . import autograd, backends, cuda, fft, linalg, return_types, signal, special
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_grad_enabled, is_inference_mode_enabled
+import importlib as _importlib
+for _m in ("random", "nn", "optim", "utils", "serialization"):
+    try:
+        globals()[_m] = _importlib.import_module("jtorch." + _m)
+    except Exception as _e:
+        print("TEMP: cannot import", _m, repr(_e))
+try:
+    from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+    from .serialization import load, save
+except Exception: pass
 
-__version__ = "2.7.0"
+inf = _math.inf
+nan = _math.nan
+pi = _math.pi
+e = _math.e
+newaxis = None
 
-globals().update(_DTYPE_NAMES)
-globals().update(_DTYPE_ALIASES)
-globals().update(_ops.public["torch"])
+__version__ = version.__version__
+__all__ = sorted(n for n in globals() if not n.startswith("_"))

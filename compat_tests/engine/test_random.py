@@ -1,5 +1,8 @@
 """The random stream against torch's: the numbers, bit for bit, and the state left behind."""
 
+# Calls are handed over as lambdas and made at once, so a loop variable cannot change under them.
+# ruff: noqa: B023
+
 import warnings
 
 import ml_dtypes

@@ -9,6 +9,7 @@ from . import dtypes, tape, trace
 from .signature import PYTHON_NUMBERS, Operation
 from .storage import Runtime, elementwise_strides, overlaps
 from .tensor import Tensor, _fresh_edge, _replace, make_view, value_of, wrap, wrap_strided
+from .tape import LEGACY_NAMES, TapeNode
 from .value import Value
 
 mode = tape.mode
@@ -29,41 +30,15 @@ override = None
 autocast = None
 
 
-def _operands(op, args):
-    """(operands, avals and None where an argument is absent, gradients wanted)."""
-    operands = []
-    key = []
-    need = False
-    for a in args:
-        c = a.__class__
-        if c not in _plain:
-            number = PYTHON_NUMBERS.get(c)
-            if number is not None:
-                operands.append(a)
-                key.append(number)
-                continue
-            if a is None:
-                key.append(None)
-                continue
-            a = _coerce(op, a, len(key))
-            if a.__class__ in PYTHON_NUMBERS:
-                operands.append(a)
-                key.append(PYTHON_NUMBERS[a.__class__])
-                continue
-        view = a._view
-        if view is None:
-            v = a._st.value
-            if v is None:
-                v = a._st.read()
-        else:
-            v = value_of(a)
-            if view.base is not None:
-                _fresh_edge(a)
-        operands.append(v)
-        key.append(v.aval)
-        if a._rg:
-            need = True
-    return operands, key, need
+def _other_operand(op, a, operands, key):
+    """Append what a NumPy scalar, a Tensor subclass or the like stands for; the tensor itself when it is one."""
+    a = _coerce(op, a, len(key) - 1)
+    number = PYTHON_NUMBERS.get(a.__class__)
+    if number is None:
+        return a
+    operands.append(a)
+    key.append(number)
+    return None
 
 
 def _coerce(op, a, position):
@@ -82,22 +57,56 @@ def _coerce(op, a, position):
 
 
 def compute(op, args, attrs):
-    """Record `op` and put it on the tape if gradients are wanted: (Value or list of Values, TapeNode or None)."""
+    """Record `op`, on the tape too if gradients are wanted: (Value or list of Values, TapeNode or None)."""
     if autocast is not None:
         args = autocast(op, args)
-    operands, key, need = _operands(op, args)
-    key.insert(0, attrs)
+    operands = []
+    key = [attrs]
+    edges = None
+    mask = 0
+    for a in args:
+        c = a.__class__
+        if c not in _plain:
+            number = PYTHON_NUMBERS.get(c)
+            if number is not None:
+                operands.append(a)
+                key.append(number)
+                continue
+            if a is None:
+                key.append(None)
+                continue
+            a = _other_operand(op, a, operands, key)
+            if a is None:
+                continue
+        view = a._view
+        if view is None:
+            v = a._st.value
+            if v is None:
+                v = a._st.read()
+        else:
+            v = value_of(a)
+            if view.base is not None:
+                _fresh_edge(a)
+        if a._rg and v.aval.differentiable:
+            if edges is None:
+                edges = {}
+            i = len(operands)
+            mask |= 1 << i
+            edges[i] = a._edge or tape.leaf_edge(a, a._autograd_meta())
+        operands.append(v)
+        key.append(v.aval)
     key = tuple(key)
     sig = op.sigs.get(key)
     if sig is None:
         _check_numbers(operands)
         sig = op.signature(key)
-    if need and mode.enabled and sig.differentiable:
-        edges = _edges(args)
-        if edges is not None:
-            versions = _saved_versions(sig, args, edges) if not op.saves_out else None
-            return (*tape.record_differentiable(sig, operands, edges, versions), sig)
-    return _record(sig, operands), None, sig
+    if mask and mode.enabled and sig.differentiable:
+        pullback = sig.vjps.get(mask) or sig.vjp(mask)
+        versions = _versions(pullback.used, args) if pullback.used and not op.saves_out else None
+        every = tuple([edges.get(i) for i in range(len(operands))])
+        made = _record(sig, operands)
+        return made, TapeNode(pullback, operands, every, versions)
+    return _record(sig, operands), None
 
 
 def _check_numbers(operands):
@@ -106,50 +115,22 @@ def _check_numbers(operands):
             raise RuntimeError("Overflow when unpacking long long")
 
 
-def _edges(args):
-    """The edge of every present argument; None when none of them takes part."""
-    edges = []
-    some = False
-    for a in args:
-        if a is None:
-            continue
-        if isinstance(a, Tensor) and a._rg and a._aval.differentiable:
-            edges.append(a._edge or tape.leaf_edge(a, a._autograd_meta()))
-            some = True
-        else:
-            edges.append(None)
-    return tuple(edges) if some else None
-
-
-def _saved_versions(sig, args, edges):
-    mask = 0
-    for i, e in enumerate(edges):
-        if e is not None:
-            mask |= 1 << i
-    used = (sig.vjps.get(mask) or sig.vjp(mask)).used
-    if not used:
-        return None
-    present = [a for a in args if a is not None] if None in args else args
-    return [_version_of(present[i]) for i in used if isinstance(present[i], Tensor)]
+def _versions(used, args):
+    """(version cell, version, aval, edge) of the tensors among the used operands."""
+    if None in args if len(args) > 2 else args[-1] is None:
+        args = [a for a in args if a is not None]
+    found = []
+    for i in used:
+        a = args[i]
+        if a.__class__ in _plain or isinstance(a, Tensor):
+            cell = a._vc
+            found.append((cell, cell[0], a._aval, a._edge))
+    return found
 
 
 def _version_of(t):
     cell = t._vc
-    aval = t._aval
-    edge = t._edge
-    return cell, cell[0], lambda: _shown(aval, edge)
-
-
-def _shown(aval, edge):
-    kind = f"torch.{LEGACY_NAMES.get(aval.dtype.name, 'Float')}Tensor {list(aval.shape)}"
-    return kind if edge is None else f"{kind}], which is output {edge[1]} of [{edge[0].name()}"
-
-
-LEGACY_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}  # fmt: skip
+    return cell, cell[0], t._aval, t._edge
 
 
 def apply(op, args, attrs):
@@ -158,14 +139,14 @@ def apply(op, args, attrs):
         handled = override(op, args, attrs)
         if handled is not NotImplemented:
             return handled
-    made, node, sig = compute(op, args, attrs)
+    made, node = compute(op, args, attrs)
     if made.__class__ is Value:
         if node is None:
             t = wrap(made)
         else:
             t = wrap(made, (node, 0))
             if op.saves_out:
-                node.versions = (_version_of(t),)
+                node.versions = [_version_of(t)]
         if op.multi:
             return [t]
         if op.elementwise and any(isinstance(a, Tensor) and a._view is not None for a in args):
@@ -192,9 +173,9 @@ def apply_view(view_op, t, attrs, label=None):
             f"{view_op.operation.name}(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
         )
     if attrs.__class__ is Runtime:
-        made, node, _ = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
+        made, node = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
     else:
-        made, node, _ = compute(view_op.operation, (t,), attrs)
+        made, node = compute(view_op.operation, (t,), attrs)
     if node is None:
         return make_view(t, view_op, attrs, made, None)
     node.label = label
@@ -282,7 +263,7 @@ def inplace(op, t, args, attrs):
     if not isinstance(t, Tensor):
         raise TypeError(f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}")
     check_writable(t)
-    made, node, _ = compute(op, args, attrs)
+    made, node = compute(op, args, attrs)
     if made.__class__ is not Value:
         raise NotImplementedError(f"torch.{op.name}_: an in-place form with several results is not supported by jtorch")
     result = wrap(made, None if node is None else (node, 0))
@@ -292,7 +273,7 @@ def inplace(op, t, args, attrs):
         )
     write(t, cast_result(result, t._aval.dtype))
     if node is not None and op.saves_out:
-        node.versions = (_version_of(t),)
+        node.versions = [_version_of(t)]
     return t
 
 

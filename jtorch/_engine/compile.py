@@ -1,5 +1,6 @@
 """The hot tier: a whole trace as one XLA executable."""
 
+import collections
 import time
 
 import jax
@@ -55,28 +56,25 @@ class Executor:
 class Executable:
     """A compiled trace.
 
-    live, donated: bit sets of the values it returns and the inputs whose buffers it takes over.
-    outputs: the value numbers of its results, in order.
+    live, free: bit sets of the values that were wanted and of the inputs nobody else held when it was compiled.
+    donated: the inputs, among the free ones, whose buffers it takes over.
+    outputs: the value numbers of its results, in order. One more result follows them, to wait on.
     """
 
-    __slots__ = ("live", "donated", "outputs", "surplus", "_call", "_groups", "_ticket")
+    __slots__ = ("live", "free", "donated", "outputs", "surplus", "_call", "_groups")
 
-    def __init__(self, live, donated, outputs, call, groups, ticket):
+    def __init__(self, live, free, donated, outputs, call, groups):
         self.live = live
+        self.free = free
         self.donated = donated
         self.outputs = outputs
         self.surplus = live.bit_count()
         self._call = call
         self._groups = groups
-        self._ticket = ticket
 
     def __call__(self, arrays, scalars):
         packs = [np.array([scalars[i] for i in where], kind) for kind, where in self._groups]
         return self._call(*arrays, *packs)
-
-    def ticket(self, outs):
-        """The result to wait on when the host must not run further ahead."""
-        return outs[self._ticket]
 
 
 _PACKS = ((float, np.float64), (int, np.int64), (bool, np.bool_), (complex, np.complex128))
@@ -95,18 +93,25 @@ def compile_program(program, live, dead):
     n_inputs = len(dead)
     groups = _scalar_groups(program.kinds)
     fn = _builder(program, outputs, n_inputs, groups)
-    structs = _input_structs(program, n_inputs)
-    structs += [jax.ShapeDtypeStruct((len(where),), np_type) for np_type, where in groups]
-    donate = tuple(i for i, d in enumerate(dead) if d)
-    device = program.nodes[0][0].device
-    out_avals = _out_avals(program)
-    call = _compile(fn, structs, donate, device)
-    ticket = min(range(len(outputs)), key=lambda k: out_avals[outputs[k]].nbytes, default=0)
-    executable = Executable(
-        int.from_bytes(live, "little"), int.from_bytes(dead, "little"), outputs, call, groups, ticket
-    )
+    in_avals = _input_avals(program, n_inputs)
+    structs = [a.struct for a in in_avals] + [jax.ShapeDtypeStruct((len(where),), np_type) for np_type, where in groups]
+    donate = _usable(dead, in_avals, [_out_avals(program)[i] for i in outputs])
+    call = _compile(fn, structs, donate, program.nodes[0][0].device)
+    live, free = int.from_bytes(live, "little"), int.from_bytes(dead, "little")
+    executable = Executable(live, free, sum(1 << 8 * i for i in donate), outputs, call, groups)
     stats.compile(len(program.nodes), time.perf_counter() - started)
     return executable
+
+
+def _usable(dead, in_avals, out_avals):
+    """The dead inputs whose buffers some result can take over: as many of a shape and type as there are results of it."""
+    room = collections.Counter(out_avals)
+    donate = []
+    for i, (is_dead, a) in enumerate(zip(dead, in_avals)):
+        if is_dead and room[a] > 0:
+            room[a] -= 1
+            donate.append(i)
+    return tuple(donate)
 
 
 def _compile(fn, structs, donate, device):
@@ -124,13 +129,13 @@ def _out_avals(program):
     return [o for sig, *_ in program.nodes for o in sig.outs]
 
 
-def _input_structs(program, n_inputs):
+def _input_avals(program, n_inputs):
     avals = [None] * n_inputs
     for sig, *slots in program.nodes:
         for s, a in zip(slots, sig.avals):
             if SCALARS < s < 0:
                 avals[-1 - s] = a
-    return [a.struct for a in avals]
+    return avals
 
 
 def _builder(program, outputs, n_inputs, groups):
@@ -152,7 +157,7 @@ def _builder(program, outputs, n_inputs, groups):
             operands = [look(s) for s in slots]
             outs = _evaluate(i, sig, operands, shared, pulls)
             env.update(enumerate(outs, at))
-        return [env[i] for i in outputs]
+        return [*[env[i] for i in outputs], np.int32(0)]
 
     return fn
 

@@ -113,7 +113,7 @@ def _choose(program, live, dead):
     for e in program.executables:
         if not need & ~e.live and not e.donated & ~free and (best is None or e.surplus < best.surplus):
             best = e
-    if best is not None and best.live == need and best.donated == free:
+    if best is not None and best.live == need and best.free == free:
         return best
     variant = (need, free)
     program.variants[variant] += 1
@@ -175,9 +175,7 @@ def _run_hot(executable, device, values, inputs, scalars):
     outs = executable(arrays, scalars)
     for i, array in zip(executable.outputs, outs):
         values[i].array = array
-    if outs:
-        # The smallest result will do to wait on; holding a large one would keep it from being donated.
-        _in_flight.append(executable.ticket(outs))
+    _in_flight.append(outs[-1])
     stats.spent("hot", time.perf_counter() - started)
 
 

@@ -374,7 +374,7 @@ def _lazy_reshape(builder: _Builder, node: _Node) -> bool:
     if len(node.ins) != 1:
         return False
     val, out = node.ins[0], node.outs[0]
-    if val.aval.shape == out.aval.shape:
+    if val.aval.shape == out.aval.shape and node.params.get("dimensions") is None:
         builder.alias[id(out)] = val
         return True
     return val.shape == () and _same_array(builder, node, ())
@@ -434,7 +434,21 @@ def _while(ins, outs, p):
             carry = body([*body_consts, *carry])
         return tuple(carry)
 
-    return loop
+    def loop_batched(*args):
+        test_consts, body_consts = args[:first], args[first:second]
+        carry = args[second:]
+        while (running := test([*test_consts, *carry])[0]).any():
+            changed = body([*body_consts, *carry])
+            carry = [_keep_stopped(running, *pair) for pair in zip(changed, carry, strict=True)]
+        return tuple(carry)
+
+    return loop_batched if p["cond_jaxpr"].out_avals[0].shape else loop
+
+
+def _keep_stopped(running, changed, before):
+    """Under `vmap` a loop goes on until all elements are done; those that are keep their state."""
+    shape = running.shape + (1,) * (changed.ndim - running.ndim)
+    return np.where(running.reshape(shape), changed, before)
 
 
 def _cond(ins, outs, p):
@@ -562,7 +576,7 @@ def _drop(slot, env):
 def _action(step: _Step, ins, outs, reuse) -> Callable:
     """The closure that runs one step on a frame; one shape of closure per arity, for speed."""
     if reuse is not None:
-        ins = [*ins, reuse]  # the positional `out` of a ufunc
+        return _action_into(step.function, outs[0], reuse, ins)
     if step.many:
         return _action_many(step.function, ins, outs)
     make = {1: _action1, 2: _action2, 3: _action3}.get(len(ins), _action_any)
@@ -586,6 +600,13 @@ def _action2(f, o, a, b):
 def _action3(f, o, a, b, c):
     def act(env):
         env[o] = f(env[a], env[b], env[c])
+
+    return act
+
+
+def _action_into(f, o, target, ins):
+    def act(env):
+        env[o] = f(*[env[i] for i in ins], out=env[target])
 
     return act
 

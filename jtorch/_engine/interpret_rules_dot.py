@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 
+from .interpret_blas import on_one_thread
 from .interpret_registry import is_half, rule
 from .interpret_rules_shape import place
 
@@ -50,15 +51,14 @@ def _dot_general(ins, outs, p):
     cast_left = cast_to(acc, left.dtype)
     cast_right = cast_to(acc, right.dtype)
     shape, dtype = out.shape, out.dtype
-    batch = tuple([left.shape[d] for d in left_batch])
-    rows = prod(left.shape) // max(prod(batch) * prod([left.shape[d] for d in left_contract]), 1)
-    if len(shape) == len(batch) + 2 and acc == dtype and 0 not in left.shape + right.shape:
+    depth = prod([left.shape[d] for d in left_contract])
+    matmul = on_one_thread(np.matmul, 2.0 * prod(shape) * depth)
+    if len(shape) == len(left_batch) + 2 and acc == dtype:
         # The product has the result's shape already.
-        return lambda a, b: np.matmul(left_form(cast_left(a)), right_form(cast_right(b)))
-    del rows
+        return lambda a, b: matmul(left_form(cast_left(a)), right_form(cast_right(b)))
 
     def dot(a, b):
-        product = np.matmul(left_form(cast_left(a)), right_form(cast_right(b)))
+        product = matmul(left_form(cast_left(a)), right_form(cast_right(b)))
         return product.reshape(shape).astype(dtype, copy=False)
 
     return dot
@@ -110,6 +110,7 @@ def _conv(ins, outs, p):
     depth = group_features * prod(kernel)
     dtype, shape = out.dtype, out.shape
     parts = max(groups, batch_groups)
+    matmul = on_one_thread(np.matmul, 2.0 * prod(out.shape) * depth)
     kept = batch // batch_groups
 
     def conv(a, b):
@@ -126,7 +127,7 @@ def _conv(ins, outs, p):
         matrix = patches.transpose(axes).reshape(parts, -1, depth)
         weights = b.astype(acc, copy=False).transpose(to_right)
         weights = weights.reshape(parts, out_features // parts, depth).transpose(0, 2, 1)
-        product = np.matmul(matrix, weights)
+        product = matmul(matrix, weights)
         product = product.reshape((parts, kept) + positions + (out_features // parts,))
         product = product.transpose(1, 0, 2 + n, *range(2, 2 + n))
         product = product.reshape((kept, out_features) + positions)

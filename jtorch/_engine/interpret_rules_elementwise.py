@@ -49,7 +49,6 @@ _UFUNCS = {
     "not": np.invert,
     "or": np.bitwise_or,
     "shift_left": np.left_shift,
-    "shift_right_arithmetic": np.right_shift,
     "sin": np.sin,
     "sinh": np.sinh,
     "sqrt": np.sqrt,
@@ -232,6 +231,15 @@ def _select_many(which, *cases):
 
 
 # --- bits ----------------------------------------------------------------------------------------
+
+
+@elementwise("shift_right_arithmetic")
+def _shift_right_arithmetic(ins, outs, p):
+    dtype = outs[0].dtype
+    if dtype.kind == "i":
+        return np.right_shift
+    signed = np.dtype(f"i{dtype.itemsize}")  # XLA extends the top bit of unsigned numbers too
+    return lambda a, b: np.right_shift(a.view(signed), b.view(signed)).view(dtype)
 
 
 @elementwise("shift_right_logical")

@@ -7,9 +7,11 @@ LU, Hessenberg and the like have no NumPy counterpart and are left to XLA.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 
+from .interpret_blas import on_one_thread
 from .interpret_registry import Unsupported, is_half, rule
 
 
@@ -18,8 +20,14 @@ def _checked(ins) -> None:
         raise Unsupported("linear algebra in 16 bits")
 
 
-def _nan_where_failed(function: Callable, outs) -> Callable:
+def _few_threads(function: Callable, ins) -> Callable:
+    shape = ins[0].shape
+    return on_one_thread(function, 10.0 * prod(shape) * min(shape[-2:]))
+
+
+def _nan_where_failed(function: Callable, ins, outs) -> Callable:
     """`function(a)`, a tuple of results; nan for the matrices of a batch where it fails."""
+    function = _few_threads(function, ins)
 
     def run(a):
         try:
@@ -43,7 +51,7 @@ def _nan_where_failed(function: Callable, outs) -> Callable:
 @rule("cholesky")
 def _cholesky(ins, outs, p):
     _checked(ins)
-    run = _nan_where_failed(lambda a: (np.linalg.cholesky(a),), outs)
+    run = _nan_where_failed(lambda a: (np.linalg.cholesky(a),), ins, outs)
     return lambda a: run(a)[0]
 
 
@@ -53,7 +61,7 @@ def _qr(ins, outs, p):
     if p.get("pivoting"):
         raise Unsupported("qr with pivoting")
     mode = "complete" if p["full_matrices"] else "reduced"
-    return lambda a: tuple(np.linalg.qr(a, mode))
+    return _few_threads(lambda a: tuple(np.linalg.qr(a, mode)), ins)
 
 
 @rule("eigh")
@@ -67,7 +75,7 @@ def _eigh(ins, outs, p):
         values, vectors = np.linalg.eigh(a, triangle)
         return vectors, values
 
-    return _nan_where_failed(eigh, outs)
+    return _nan_where_failed(eigh, ins, outs)
 
 
 @rule("svd")
@@ -77,13 +85,13 @@ def _svd(ins, outs, p):
         raise Unsupported("svd of a subset")
     full = p["full_matrices"]
     if not p["compute_uv"]:
-        return _nan_where_failed(lambda a: (np.linalg.svd(a, compute_uv=False),), outs)
+        return _nan_where_failed(lambda a: (np.linalg.svd(a, compute_uv=False),), ins, outs)
 
     def svd(a):
         left, values, right = np.linalg.svd(a, full)
         return values, left, right
 
-    return _nan_where_failed(svd, outs)
+    return _nan_where_failed(svd, ins, outs)
 
 
 @rule("triangular_solve")
@@ -103,7 +111,7 @@ def _triangular_solve(ins, outs, p):
             return _substitute(a, b, upper, unit)
         return _substitute(a, b.swapaxes(-1, -2), upper, unit).swapaxes(-1, -2)
 
-    return solve
+    return _few_threads(solve, ins[1:])
 
 
 # Rows solved together: within a block one by one, between blocks by matrix products.

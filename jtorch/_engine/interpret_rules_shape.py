@@ -9,9 +9,10 @@ from .interpret_registry import Unsupported, rule
 
 @rule("reshape")
 def _reshape(ins, outs, p):
-    if p.get("dimensions") is not None:
-        raise Unsupported("reshape with dimensions")
     shape = outs[0].shape
+    if p.get("dimensions") is not None:
+        order = tuple(int(d) for d in p["dimensions"])
+        return lambda a: a.transpose(order).reshape(shape)
     return lambda a: a.reshape(shape)
 
 

@@ -82,7 +82,7 @@ def _windowed(frame: _Frame, ufunc: np.ufunc, dtype: np.dtype) -> Callable:
         a = frame.pad(a, value)
         out = a[first].copy()
         for part in others:
-            ufunc(out, a[part], out)
+            ufunc(out, a[part], out=out)
         return out
 
     return reduce_passes
@@ -137,10 +137,14 @@ def _reduce_window(ins, outs, p):
     if len(ins) != 2:
         raise Unsupported("windowed reduction of several operands")
     ufunc, dtype = _monoid(p["jaxpr"]), ins[0].dtype
-    if is_half(dtype):
-        raise Unsupported("general windowed reduction of 16-bit floats")
-    reduce = _windowed(_Frame(ins[0].shape, outs[0].shape, p), ufunc, dtype)
-    return lambda a, initial: (ufunc(reduce(a, initial), initial),)
+    work = np.dtype(np.float32) if is_half(dtype) else dtype
+    reduce = _windowed(_Frame(ins[0].shape, outs[0].shape, p), ufunc, work)
+
+    def reduce_window(a, initial):
+        a, initial = a.astype(work, copy=False), initial.astype(work)
+        return (ufunc(reduce(a, initial), initial).astype(dtype, copy=False),)
+
+    return reduce_window
 
 
 # --- selection -----------------------------------------------------------------------------------

@@ -14,8 +14,16 @@ import numpy as np
 
 from . import rejection
 from .gaussian import Normals, c_map, fma, normal_fill, normal_pairs
-from .generator import CHUNK, Doubles, GeneratorCore, default_generator
-from .generator import doubles, floats, pairs53, pairs64
+from .generator import (
+    CHUNK,
+    Doubles,
+    GeneratorCore,
+    default_generator,
+    doubles,
+    floats,
+    pairs53,
+    pairs64,
+)
 
 __all__ = [
     "GeneratorCore",
@@ -33,8 +41,8 @@ __all__ = [
     "normal",
     "poisson",
     "randint",
-    "randperm",
     "random",
+    "randperm",
     "standard_gamma",
     "uniform",
 ]
@@ -51,7 +59,7 @@ _LARGEST = {
 _TWO_FLOATS = ("float32", "float64")
 _REAL_OF = {"complex64": _F32, "complex128": _F64}
 # torch's names of dtypes in error messages: the ScalarType, and the C++ type.
-_SCALAR = {
+SCALAR_NAMES = {
     "bool": "Bool",
     "uint8": "Byte",
     "int8": "Char",
@@ -72,12 +80,12 @@ _CPP = {
     "bool": "bool",
     "uint8": "unsigned char",
     "int8": "signed char",
-    "int16": "short",
+    "int16": "short int",
     "int32": "int",
-    "int64": "long",
-    "uint16": "unsigned short",
+    "int64": "long int",
+    "uint16": "short unsigned int",
     "uint32": "unsigned int",
-    "uint64": "unsigned long",
+    "uint64": "long unsigned int",
     "float16": "c10::Half",
     "bfloat16": "c10::BFloat16",
     "float32": "float",
@@ -102,15 +110,17 @@ def _require(condition, message, exc=RuntimeError):
 
 def _implemented(name, dtype, kinds):
     if dtype.name not in kinds:
-        scalar = _SCALAR.get(dtype.name, dtype.name)
+        scalar = SCALAR_NAMES.get(dtype.name, dtype.name)
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar}'")
 
 
-_NO_BOOL = {n for n in _SCALAR if n not in ("bool", "uint16", "uint32", "uint64")} - set(_REAL_OF)
+_NO_BOOL = {n for n in SCALAR_NAMES if n not in ("bool", "uint16", "uint32", "uint64")} - set(
+    _REAL_OF
+)
 
 
-def _narrow(values, dtype):
-    """float64 to dtype; the 16-bit floats are rounded from float32, as C++ converts them."""
+def narrow(values, dtype):
+    """Floats to dtype; the 16-bit ones are rounded from float32, as C++ converts them."""
     if dtype == _F64:
         return values
     with np.errstate(over="ignore", invalid="ignore"):
@@ -120,7 +130,7 @@ def _narrow(values, dtype):
 
 
 def _chunked(generator, n, dtype, per, make):
-    """Fill n elements, each from `per` words, through make(words), a cache-sized piece at a time."""
+    """n elements, each from `per` words, through make(words), a cache-sized piece at a time."""
     if n * per <= CHUNK:
         return make(generator.words(n * per)).astype(dtype, copy=False)
     out = np.empty(n, dtype)
@@ -162,7 +172,7 @@ def _refuse_uniform(low, high, dtype, largest):
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
         )
     raise RuntimeError(
-        f"uniform_ expects to-from <= std::numeric_limits<{_SCALAR[dtype.name]}>::max(), but found "
+        f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAMES[dtype.name]}>::max(), but found "
         f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
     )
 
@@ -189,7 +199,7 @@ def _scaled32(low, high, dtype):
     def make(words):
         wide = floats(words) * span  # exact; the sum is rounded once, as a fused multiply-add
         wide += base
-        values = _narrow(wide, dtype)
+        values = narrow(wide, dtype)
         return np.where(values >= top, bottom, values)
 
     return make
@@ -213,7 +223,7 @@ def normal(size, mean=0.0, std=1.0, dtype=_F32, generator=None, contiguous=True)
         with generator.lock:
             values = normal_fill(generator, n, mean, std, dtype)
     else:
-        values = _narrow(normal_pairs(generator, n, mean, std), dtype)
+        values = narrow(normal_pairs(generator, n, mean, std), dtype)
     return values.reshape(shape)
 
 
@@ -236,7 +246,7 @@ def random(size, dtype=np.int64, generator=None):
     if dtype.name in _DIGITS:
         count = (1 << _DIGITS[dtype.name]) + 1
     else:
-        count = 2 if dtype == bool else int(np.iinfo(dtype).max) + 1
+        count = 2 if dtype.kind == "b" else int(np.iinfo(dtype).max) + 1
     wide = dtype.name in ("int64", "float64")
     return _modulo(generator, n, 0, count, dtype, wide).reshape(shape)
 
@@ -294,15 +304,20 @@ def _upper_end(low, dtype):
     if dtype.name in _DIGITS:
         top = 1 << _DIGITS[dtype.name]
     else:
-        top = 1 if dtype == bool else int(np.iinfo(dtype).max)
+        top = 1 if dtype.kind == "b" else int(np.iinfo(dtype).max)
     if dtype.name in _DIGITS:
+        _require(abs(low) <= _LARGEST[dtype.name], f"from is out of bounds for {_CPP[dtype.name]}")
         low = _representable_low(low, dtype, _DIGITS[dtype.name])
         _require(
             low <= top,
             "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to "
             f"dtype, but got from={low} > to_inc={top}",
         )
-    _require(low <= top, f"from is out of bounds for {_CPP[dtype.name]}")
+    else:
+        least = 0 if dtype.kind == "b" else np.iinfo(dtype).min
+        _require(least <= low <= top, f"from is out of bounds for {_CPP[dtype.name]}")
+        # The end is a signed 64-bit integer to torch, so uint64's does not fit.
+        _require(top < 1 << 63, f"to - 1 is out of bounds for {_CPP[dtype.name]}")
     return top + 1
 
 
@@ -322,7 +337,7 @@ def _exact_bounds(low, high, dtype):
             f"but got from={low} >= to={high}",
         )
         return low, high
-    least, most = (0, 1) if dtype == bool else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     _require(least <= low <= most, f"from is out of bounds for {name}")
     _require(least <= high - 1 <= most, f"to - 1 is out of bounds for {name}")
     return low, high
@@ -444,7 +459,7 @@ def _transformed(x, function, vector, finish, dtype, doubtful=_near_half_ulp):
     doubt = np.flatnonzero(doubtful(values))
     if doubt.size:
         values[doubt] = finish(c_map(function, x[doubt]))
-    return _narrow(values, dtype)
+    return narrow(values, dtype)
 
 
 def _from_doubles(size, dtype, generator, transform):
@@ -460,7 +475,7 @@ def exponential(size, rate=1.0, dtype=_F32, generator=None):
     _require(
         dtype.name in _DIGITS,
         "Exponential distribution is a continuous probability distribution. dtype must be a "
-        f"floating point but you specified {_SCALAR[dtype.name]}",
+        f"floating point but you specified {SCALAR_NAMES[dtype.name]}",
     )
     factor = -1.0 / rate
 
@@ -508,7 +523,7 @@ def geometric(size, p, dtype=_F32, generator=None):
             counts = np.log(u) / miss
             doubt = np.flatnonzero(_near_integer(counts))
             counts[doubt] = c_map(_c_log, u[doubt]) / miss
-            return _narrow(np.ceil(counts), dtype)
+            return narrow(np.ceil(counts), dtype)
 
     return _from_doubles(size, dtype, generator, transform)
 
@@ -520,7 +535,7 @@ def log_normal(size, mean=1.0, std=2.0, dtype=_F32, generator=None):
     _require(std > 0.0, f"log_normal_ expects std > 0.0, but found std={std:g}")
     _implemented("log_normal_cpu", dtype, _DIGITS)
     values = normal_pairs(generator or default_generator, n, mean, std)
-    return _narrow(c_map(_c_exp, values), dtype).reshape(shape)
+    return narrow(c_map(_c_exp, values), dtype).reshape(shape)
 
 
 def _c_exp(x):
@@ -542,7 +557,7 @@ def poisson(rates, generator=None):
         for rate in rates.astype(_F64).ravel().tolist():
             _require(rate >= 0, "invalid Poisson rate, expected rate to be non-negative")
             values.append(rejection.poisson(rate, draw))
-    return _narrow(np.array(values, _F64), rates.dtype).reshape(rates.shape)
+    return narrow(np.array(values, _F64), rates.dtype).reshape(rates.shape)
 
 
 def _gammas(alpha, generator, rounded=rejection.exact):
@@ -558,7 +573,7 @@ def standard_gamma(alpha, generator=None):
     alpha = np.asarray(alpha)
     _implemented("gamma_cpu", alpha.dtype, _TWO_FLOATS)
     values = _gammas(alpha, generator or default_generator, _rounding(alpha.dtype))
-    return np.maximum(_narrow(values, alpha.dtype), np.finfo(alpha.dtype).tiny)
+    return np.maximum(narrow(values, alpha.dtype), np.finfo(alpha.dtype).tiny)
 
 
 def _rounding(dtype):
@@ -570,7 +585,7 @@ def dirichlet(alpha, generator=None):
     alpha = np.asarray(alpha)
     _implemented("dirichlet", alpha.dtype, _TWO_FLOATS)
     gammas = _gammas(alpha, generator or default_generator)
-    shares = _narrow(gammas / gammas.sum(-1, keepdims=True), alpha.dtype)
+    shares = narrow(gammas / gammas.sum(-1, keepdims=True), alpha.dtype)
     below_one = alpha.dtype.type(1.0 - 2.0 ** -_DIGITS[alpha.dtype.name])
     return np.clip(shares, np.finfo(alpha.dtype).tiny, below_one)
 
@@ -582,22 +597,24 @@ def binomial(count, prob, generator=None):
         _require(
             array.dtype.name in _DIGITS,
             f"binomial only supports floating-point dtypes for {name}, got: "
-            f"{_SCALAR.get(array.dtype.name)}",
+            f"{SCALAR_NAMES.get(array.dtype.name)}",
             ValueError,
         )
     _require(count.dtype == prob.dtype, "Found dtype mismatch between count and prob")
     _implemented("binomial_cpu", count.dtype, _TWO_FLOATS)
     with Doubles(generator or default_generator, 2 * count.size) as draw:
-        pairs = zip(count.astype(_F64).ravel().tolist(), prob.astype(_F64).ravel().tolist())
+        pairs = zip(
+            count.astype(_F64).ravel().tolist(), prob.astype(_F64).ravel().tolist(), strict=True
+        )
         values = [rejection.binomial(n, p, draw) for n, p in pairs]
-    return _narrow(np.array(values, _F64), count.dtype).reshape(count.shape)
+    return narrow(np.array(values, _F64), count.dtype).reshape(count.shape)
 
 
 # --- multinomial ---
 
 
 def multinomial(weights, num_samples, replacement=False, generator=None):
-    """Indices drawn in proportion to weights: (K,) -> (num_samples,), (N, K) -> (N, num_samples)."""
+    """Indices in proportion to weights: (K,) -> (num_samples,), (N, K) -> (N, num_samples)."""
     generator = generator or default_generator
     weights = np.asarray(weights)
     _check_multinomial(weights, num_samples, replacement)
@@ -613,7 +630,7 @@ def _check_multinomial(weights, num_samples, replacement):
     _require(
         weights.dtype.name in _DIGITS,
         "multinomial only supports floating-point dtypes for input, got: "
-        f"{_SCALAR.get(weights.dtype.name)}",
+        f"{SCALAR_NAMES.get(weights.dtype.name)}",
     )
     _require(0 < weights.ndim <= 2, "prob_dist must be 1 or 2 dim")
     _require(num_samples > 0, "cannot sample n_sample <= 0 samples")
@@ -648,7 +665,7 @@ def _wide(array):
 
 def _with_replacement(rows, num_samples, generator):
     chosen = np.empty((len(rows), num_samples), np.int64)
-    for row, out in zip(rows, chosen):
+    for row, out in zip(rows, chosen, strict=True):
         _require(
             bool(np.all(row >= 0)),
             "invalid multinomial distribution (encountering probability entry < 0)",

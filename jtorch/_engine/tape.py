@@ -99,6 +99,24 @@ class HookHandle:
 
 FREED = object()
 
+LEGACY_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+}  # fmt: skip
+
+
+def _modified(version, expected, aval, edge):
+    shown = f"[torch.{LEGACY_NAMES.get(aval.dtype.name, 'Float')}Tensor {list(aval.shape)}]"
+    if edge is not None:
+        shown += f", which is output {edge[1]} of {edge[0].name()}"
+    return (
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: {shown}, is at "
+        f"version {version}; expected version {expected} instead. Hint: enable anomaly detection to find the operation that "
+        "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
+    )
+
+
 SECOND_BACKWARD = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
     "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
@@ -115,7 +133,7 @@ class TapeNode(Node):
 
     __slots__ = ("pullback", "saved", "versions", "label")
 
-    def __init__(self, pullback, operands, edges, versions, label):
+    def __init__(self, pullback, operands, edges, versions=None, label=None):
         self.edges = edges
         self.seq = next(_sequence)
         self.hooks = self.pre_hooks = self.retained = self._metadata = None
@@ -142,14 +160,9 @@ class TapeNode(Node):
         if self.saved is FREED:
             raise RuntimeError(SECOND_BACKWARD)
         if self.versions:
-            for cell, version, shown in self.versions:
+            for cell, version, aval, edge in self.versions:
                 if cell[0] != version:
-                    raise RuntimeError(
-                        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                        f"[{shown()}], is at version {cell[0]}; expected version {version} instead. Hint: enable anomaly "
-                        "detection to find the operation that failed to compute its gradient, with "
-                        "torch.autograd.set_detect_anomaly(True)."
-                    )
+                    raise RuntimeError(_modified(cell[0], version, aval, edge))
 
     def free(self):
         """Let go of what was saved."""

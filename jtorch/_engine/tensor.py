@@ -462,11 +462,21 @@ def make_view(t, op, attrs, value, edge):
     if view is None:
         chain, base, strides, offset = ((op, attrs),), t, t._aval.strides, 0
     else:
-        chain, base = (*view.chain, (op, attrs)), view.base or t
+        chain, base = (*view.chain, (op, attrs)), t if view.base is None else view.base
         strides, offset = view.strides, view.offset
     geometry = op.geometry(t._aval.shape, strides, offset, attrs, value.aval)
     s._view = View(chain, base, value, t._st.version, base._edge, *geometry)
     return s
+
+
+def make_storage_view(t, other):
+    """Turn `t` into what `other` is: the same storage, view and history."""
+    t._st, t._view, t._aval = other._st, other._view, other._aval
+    t._edge, t._rg = other._edge, other._rg
+    if other._view is not None and other._view.base is t:
+        # A view of itself would be a cycle; what `t` was becomes the base.
+        t._view = _without_base(other._view.value, other._view)
+    t._vc[0] += 1
 
 
 def _replace(t, value, edge=None):

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+from .._engine.call import register_plain
 from .._engine.tensor import Tensor
 from ..autograd import no_grad
 from ..ops.registry import ops
@@ -25,6 +26,17 @@ class _ParameterMeta(type(Tensor)):
         if cls is not Parameter or not isinstance(instance, Tensor):
             return False
         return getattr(instance, "_is_param", False)
+
+
+def _make_subclass(cls, data, requires_grad):
+    """A leaf of class `cls` that shares the storage of `data`."""
+    if requires_grad and not (data.is_floating_point() or data.is_complex()):
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    made = data.detach()
+    made.__class__ = cls
+    if requires_grad:
+        made.requires_grad_()
+    return made
 
 
 def _wrap_custom(data, requires_grad):
@@ -64,7 +76,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if data is None:
             data = ops.empty(0)
         if type(data) is Tensor or isinstance(data, Parameter) and type(data) is Parameter:
-            return Tensor._make_subclass(cls, data, requires_grad)
+            return _make_subclass(cls, data, requires_grad)
         if not isinstance(data, Tensor):
             raise TypeError(
                 f"Parameter data must be a Tensor, but got {type(data).__name__} instead"
@@ -91,6 +103,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if not state:
             return _rebuild_parameter, args
         return _rebuild_parameter_with_state, (*args, state)
+
+
+register_plain(Parameter)
 
 
 class UninitializedTensorMixin:
@@ -155,7 +170,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
     def __new__(cls, requires_grad=True, device=None, dtype=None):
         data = ops.empty(0, device=device, dtype=dtype)
-        return Tensor._make_subclass(cls, data, requires_grad)
+        return _make_subclass(cls, data, requires_grad)
 
     def __deepcopy__(self, memo):
         if id(self) in memo:
@@ -195,7 +210,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
         data = ops.empty(0, device=device, dtype=dtype)
-        buffer = Tensor._make_subclass(cls, data, requires_grad)
+        buffer = _make_subclass(cls, data, requires_grad)
         buffer.persistent = persistent
         buffer._is_buffer = True
         return buffer

@@ -14,19 +14,22 @@ from .registry import DEFAULT, FLOAT, SAME, Dim, Dims, DType, T, check, composit
 # --- softmax ---------------------------------------------------------------------------------
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1,))
-def softmax_of(x, dim):
-    """Softmax of a float array along `dim`; a row that is all -inf gives NaN, as in torch."""
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def softmax_of(x, dim, safe=False):
+    """Softmax of a float array along `dim`; a row of -inf only gives NaN, or zeros if `safe`."""
     top = lax.stop_gradient(jnp.max(x, dim, keepdims=True))
+    if safe:
+        top = choose(top == -math.inf, 0.0, top)
     e = lax.exp(x - top)
-    return e / jnp.sum(e, dim, keepdims=True)
+    total = jnp.sum(e, dim, keepdims=True)
+    return e / (choose(total == 0, 1.0, total) if safe else total)
 
 
 @softmax_of.defjvp
-def _softmax_jvp(dim, primals, tangents):
+def _softmax_jvp(dim, safe, primals, tangents):
     (x,) = primals
     (t,) = tangents
-    y = softmax_of(x, dim)
+    y = softmax_of(x, dim, safe)
     yt = y * t
     return y, yt - y * jnp.sum(yt, dim, keepdims=True)
 

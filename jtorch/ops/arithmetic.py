@@ -292,8 +292,9 @@ def _integer_pow(base, exponent):
     # Square and multiply over the bits of the exponent; a fixed count, as the shape is.
     negative = exponent < 0
     odd = (exponent & 1) != 0
-    by_base = select(base == 1, 1, select(base == -1, select(odd, -1, 1), 0))
-    result = jnp.ones_like(base)
+    one = jnp.ones_like(base)
+    by_base = select(base == 1, one, select(base == -1, select(odd, -one, one), 0))
+    result = one
     power, left = base, select(negative, 0, exponent)
     # |base| >= 2 overflows beyond 64 bits of exponent; 0 and +-1 only depend on its parity.
     bits = builtins.min(6, base.dtype.itemsize * 8 - 1)
@@ -435,7 +436,8 @@ def copysign(input: T, other: TS):
     """Magnitude of input with the sign of other, -0.0 counted as negative."""
     flip = jnp.signbit(input) != jnp.signbit(other)
     # At 0 the gradient is 0.
-    return select(flip, -1, 1).astype(input.dtype) * select(input == 0, const(input), input)
+    turned = select(flip, -input, input)
+    return select(input == 0, const(turned), turned)
 
 
 @op(SAME, variants=_EVERY)

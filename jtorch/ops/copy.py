@@ -4,6 +4,7 @@ import builtins
 import math
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 
 from .._engine import call, dtypes
@@ -13,7 +14,7 @@ from .._engine.signature import contiguous_strides
 from .._engine.storage import View, is_dense, same_order_strides
 from .._engine.tensor import Tensor, from_array, to_numpy, value_of, wrap, wrap_strided
 from .._engine.tensor import from_numpy as share_numpy
-from .registry import SAME, T, check, composite, from_host, op, ops, sizes
+from .registry import SAME, TS, T, check, composite, from_host, op, ops, sizes
 
 
 @op(SAME, variants="p", name="clone")
@@ -472,3 +473,19 @@ def tensor_on_storage(storage, size, stride, offset):
 def _reshaped_storage(flat, size):
     return ops.view(flat, size).detach()
 
+
+
+@op(SAME, variants="f m i o")
+def fill(input: T, value: TS):
+    """The tensor with every element `value`, a number or a 0-dim tensor."""
+    check(
+        value.ndim == 0,
+        f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.",
+    )
+    return jnp.broadcast_to(call.convert(value, input.dtype), input.shape)
+
+
+@op(SAME, variants="f i", name="zero")
+def zero(input: T):
+    """The tensor with every element zero."""
+    return jnp.zeros_like(input)

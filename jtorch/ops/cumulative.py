@@ -3,25 +3,26 @@
 import jax.numpy as jnp
 from jax import lax
 
-from .registry import DEFAULT, FLOAT, LONG, SAME, Dim, DType, S, T, check, composite, op, ops
+from .reduce import summed_dtype
+from .registry import DEFAULT, FLOAT, SAME, Dim, DType, S, T, check, composite, op, ops
 from .safe import cast, is_bool, is_complex, is_float, is_nan, select, title, widen
 
 
 def _accumulate(x, dim, dtype, function):
-    out_dtype = x.dtype if dtype is None else dtype
+    out_dtype = summed_dtype(x, dtype)
     x = cast(x, out_dtype)
     if x.ndim == 0:
         return x
     return cast(function(widen(x), axis=dim), out_dtype)
 
 
-@op(LONG, variants="f m i o")
+@op(SAME, variants="f m i o")
 def cumsum(input: T, dim: Dim, *, dtype: DType = None):
     """Running sum along `dim`. Integers and booleans give int64."""
     return _accumulate(input, dim, dtype, lax.cumsum)
 
 
-@op(LONG, variants="f m i o")
+@op(SAME, variants="f m i o")
 def cumprod(input: T, dim: Dim, *, dtype: DType = None):
     """Running product along `dim`. Integers and booleans give int64."""
     return _accumulate(input, dim, dtype, lax.cumprod)

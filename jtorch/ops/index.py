@@ -125,7 +125,9 @@ def _is_whole(spec, shape):
 
 
 def _apply_basic(input, spec, shape):
-    return input if _is_whole(spec, shape) else ops.basic_index(input, spec)
+    # With a gradient the whole is a view like any other, so that a write to it keeps the history.
+    whole = _is_whole(spec, shape) and not input.requires_grad
+    return input if whole else ops.basic_index(input, spec)
 
 
 # ---- parsing of everything else -----------------------------------------------------------------
@@ -518,13 +520,18 @@ def _public_indices(input, indices, name):
         f"too many indices for tensor of dimension {input.ndim} (got {len(indices)})",
         IndexError,
     )
-    full = tuple(slice(None) if i is None else i for i in indices)
-    return _split(tuple(input.shape), full)[1]
+    for i, index in enumerate(indices):
+        check(
+            isinstance(index, Tensor),
+            f"expected Tensor as element {i} in argument 0, but got {type(index).__name__}",
+            TypeError,
+        )
+    return _split(tuple(input.shape), tuple(indices))[1]
 
 
 @composite("f m i")
 def index_put(input, indices, values, accumulate=False):
-    """`input` with `values` written at `indices`, a tuple of index tensors, masks or None, one for
+    """`input` with `values` written at `indices`, a tuple of index tensors or masks, one for
     each dimension.
 
     With `accumulate` the values are added, and repeated positions add up. Raises RuntimeError when

@@ -80,7 +80,8 @@ def index_add(input: T, dim: Dim, index: T, source: T, *, alpha: S = 1):
     x, source = _as_1d(input), _as_1d(source)
     index = index.reshape(-1)
     _check_source("index_add_", x, dim, index, source)
-    index = no_wrap(index, x.shape[dim], "index out of range in self")
+    kind = IndexError if x.ndim == 1 else RuntimeError
+    index = no_wrap(index, x.shape[dim], "index out of range in self", kind)
     scaled = (
         source & alpha.astype(np.bool_) if x.dtype == np.bool_ else source * alpha.astype(x.dtype)
     )
@@ -143,6 +144,7 @@ def put(input: T, index: T, source: T, accumulate: bool = False):
         "put_(): Expected source and index to have the same number of elements, but got "
         "source.numel() = "
         f"{source.size}, index.numel() = {index.size}",
+        IndexError,
     )
     key = (wrap(index.reshape(-1), input.size, 0),)
     write = add_at if accumulate else store

@@ -147,25 +147,21 @@ def _repr(self, *, tensor_contents=None):
     return render(self)
 
 
-def render(t, prefix="tensor("):
+def render(t):
     """torch's text for a tensor."""
     suffixes = []
-    if t.device is not devices.cpu:
-        suffixes.append(f"device='{t.device}'")
-    if t.requires_grad and t.grad_fn is None:
-        suffixes_after = ["requires_grad=True"]
-    elif t.grad_fn is not None:
-        suffixes_after = [f"grad_fn=<{t.grad_fn.name()}>"]
-    else:
-        suffixes_after = []
-    if t.device is devices.meta:
-        extra = [] if t.dtype is dtypes.get_default_dtype() else [f"dtype={t.dtype!r}"]
-        parts = ["...", *suffixes, f"size={tuple(t.shape)}", *extra, *suffixes_after]
-        return f"{prefix}{', '.join(parts)})"
+    if t.grad_fn is not None:
+        suffixes.append(f"grad_fn=<{t.grad_fn.name()}>")
+    elif t.requires_grad:
+        suffixes.append("requires_grad=True")
     return printing.format_tensor(
-        t._host("print"), dtype_name=t.dtype.name, default_dtype=dtypes.get_default_dtype().name,
-        suffixes=(suffixes, suffixes_after),
-    )  # fmt: skip
+        None if t.device is devices.meta else t._host("print"),
+        dtype_name=t.dtype.name,
+        default_dtype=dtypes.get_default_dtype().name,
+        device=None if t.device is devices.cpu else str(t.device),
+        suffixes=suffixes,
+        shape=t.shape,
+    )
 
 
 def _format(self, spec):

@@ -1,11 +1,12 @@
 """Reductions that pick by order: medians, quantiles, the k-th smallest, the most frequent."""
 
+import functools
 import math
 
 import jax.numpy as jnp
 from jax import lax
 
-from .reduce import value_at
+from .reduce import evenly, value_at
 from .registry import SAME, TS, Dim, T, check, composite, guard, op, ops
 from .safe import const, is_bool, is_float, is_nan, select, title
 from .sort import sorted_with_index
@@ -59,13 +60,12 @@ def _median_overall(x, ignore_nan):
     flat = x.reshape(-1)
     if flat.size == 0:
         return jnp.asarray(math.nan, x.dtype)
-    value = const(_median_along("median", flat, 0, False, ignore_nan)[0])
-    if not is_float(x):
-        return value
-    # Value as picked; gradient shared evenly by all elements equal to it.
-    same = (flat == value) & lax.is_finite(flat)
-    share = jnp.sum(select(same, flat, 0)) / jnp.maximum(jnp.sum(same), 1).astype(x.dtype)
-    return value + (share - const(share))
+    middle = functools.partial(_median_value, ignore_nan=ignore_nan)
+    return evenly(middle)(flat) if is_float(x) else middle(flat)
+
+
+def _median_value(flat, ignore_nan):
+    return _median_along("median", flat, 0, False, ignore_nan)[0]
 
 
 @op(SAME, variants="p", name="median", returns="values indices")

@@ -4,6 +4,7 @@ numbers.
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -265,9 +266,21 @@ def special_logit(input: T, eps: float | None = None):
     return _logit(input, eps)
 
 
+@jax.custom_jvp
+def _log_odds(x):
+    return lax.log(x / (1 - x))
+
+
+@_log_odds.defjvp
+def _log_odds_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    inside = (x >= 0) & (x <= 1)
+    return _log_odds(x), dx * select(inside, 1 / (x * (1 - x)), math.nan)
+
+
 def _logit(x, eps):
     if eps is None:
-        return lax.log(x / (1 - x))
+        return _log_odds(x)
     x = select(x < eps, eps, x)
     x = select(x > 1 - eps, 1 - eps, x)
     return lax.log(x / (1 - x))
@@ -316,7 +329,7 @@ def angle(input: T):
         exact = lax.atan2(const(lax.imag(input)), const(lax.real(input)))
         return select(zero, exact, lax.atan2(lax.imag(safe), lax.real(safe)))
     x = input if is_float(input) else input.astype(jnp.float32)
-    return select(x < 0, math.pi, select(is_nan(x), x, 0))
+    return select(x < 0, math.pi, select(is_nan(x), const(x), 0))
 
 
 @op(SAME, variants=_EVERY)
@@ -340,12 +353,12 @@ def complex(real: T, imag: T):
 
 
 def _check_parts(first, second):
+    one, two = title(first.dtype), title(second.dtype)
     check(
         is_float(first) and is_float(second),
-        f"Expected both inputs to be Half, Float or Double tensors but got {title(first.dtype)} and {title(second.dtype)}",
+        f"Expected both inputs to be Half, Float or Double tensors but got {one} and {two}",
     )
     check(
-        first.dtype == second.dtype,
-        f"Expected object of scalar type {title(first.dtype)} but got scalar type {title(second.dtype)} "
-        "for second argument",
+        one == two,
+        f"Expected object of scalar type {one} but got scalar type {two} for second argument",
     )

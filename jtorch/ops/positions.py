@@ -34,10 +34,10 @@ def add_at(input, key, values):
     return input.at[key].add(values, mode="drop", wrap_negative_indices=False)
 
 
-def no_wrap(index, size, message):
+def no_wrap(index, size, message, exc=IndexError):
     """`index` checked to lie in [0, size): functions named index_* take no negative positions."""
     index = index.astype(np.int64)
-    guard(jnp.any((index < 0) | (index >= size)), IndexError, message)
+    guard(jnp.any((index < 0) | (index >= size)), exc, message)
     return index
 
 

@@ -37,7 +37,7 @@ def check_accepted(name, accepts, dtype):
     """Raise torch's error when an operation has no implementation for a dtype."""
     if dtype is not None and dtype.kind not in accepts:
         shown = LEGACY_NAMES.get(dtype.name, dtype.name)
-        raise RuntimeError(f"\"{name}\" not implemented for '{shown}'")
+        raise NotImplementedError(f"\"{name}\" not implemented for '{shown}'")
 
 
 def check_broadcast(shapes):

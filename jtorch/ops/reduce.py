@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -9,7 +10,6 @@ from jax import lax
 from .registry import (
     DEFAULT,
     FLOAT,
-    LONG,
     SAME,
     Dim,
     Dims,
@@ -58,26 +58,39 @@ def _count(x, dim):
     return math.prod(x.shape[d] for d in axes_of(x, dim))
 
 
+def summed_dtype(x, dtype):
+    """The dtype of a sum or product: the one asked for, else int64 for integers and booleans."""
+    if dtype is not None:
+        return dtype
+    return x.dtype if is_inexact(x) else np.dtype(np.int64)
+
+
 # Sums and means.
 
 
 def _sum(x, dim, keepdim, dtype):
     if dtype == np.bool_:
         return _reduce_truth(cast(x, dtype), dim, keepdim, jnp.any)
-    out_dtype = x.dtype if dtype is None else dtype
+    out_dtype = summed_dtype(x, dtype)
     return cast(_add_up(widen(cast(x, out_dtype)), dim, keepdim), out_dtype)
 
 
-@op(LONG, variants="f m o")
+@op(SAME, variants="f m o")
 def sum(input: T, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
     """Sum over `dim` (all dims when None). Integers and booleans are summed as int64."""
     return _sum(input, dim, keepdim, dtype)
 
 
-@op(LONG, accepts="buifc", variants="f m o")
+@op(SAME, variants="f m o")
 def nansum(input: T, dim: Dims = None, keepdim: bool = False, *, dtype: DType = None):
     """Sum over `dim` with NaN counted as 0."""
-    return _sum(select(is_nan(input), 0, input), dim, keepdim, dtype)
+    _check_real(input)
+    filled = select(is_nan(input), 0, input) if is_float(input) else input
+    return _sum(filled, dim, keepdim, dtype)
+
+
+def _check_real(x):
+    check(not is_complex(x), "nansum on CPU does not support complex inputs")
 
 
 def _check_mean(name, x, dtype):
@@ -106,6 +119,7 @@ def nanmean(input: T, dim: Dims = None, keepdim: bool = False, *, dtype: DType =
         "nanmean(): expected input to have floating point or complex dtype but got "
         f"{title(input.dtype)}",
     )
+    _check_real(input)
     out_dtype = input.dtype if dtype is None else dtype
     x = widen(cast(input, out_dtype))
     missing = is_nan(x)
@@ -116,16 +130,17 @@ def nanmean(input: T, dim: Dims = None, keepdim: bool = False, *, dtype: DType =
 @op(SAME, variants="f m", grad=False)
 def count_nonzero(input: T, dim: Dims = None):
     """Number of nonzero elements over `dim` (all dims when None), int64."""
-    return _add_up((input != 0).astype(jnp.int64), dim, False)
+    truth = input if is_bool(input) else input != 0
+    return _add_up(truth.astype(jnp.int64), dim, False)
 
 
-@op(LONG, variants="f m o")
+@op(SAME, variants="f m o")
 def prod(input: T, dim: Dim | None = None, keepdim: bool = False, *, dtype: DType = None):
     """Product over one `dim`, or of all elements. Integers and booleans give int64."""
     dims = None if dim is None else (dim,)
     if dtype == np.bool_:
         return _reduce_truth(cast(input, dtype), dims, keepdim, jnp.all)
-    out_dtype = input.dtype if dtype is None else dtype
+    out_dtype = summed_dtype(input, dtype)
     axes = axes_of(input, dims)
     out = jnp.prod(widen(cast(input, out_dtype)), axis=axes)
     return cast(_restore(out, input, axes, keepdim), out_dtype)
@@ -138,9 +153,7 @@ def _log_sum_exp(x, dim, keepdim):
     peak = select(lax.is_finite(peak), peak, 0)
     shift = peak.astype(x.dtype)
     total = jnp.sum(lax.exp(x - shift), axis=axes)
-    # A row of -inf only: the result is -inf and its gradient 0.
-    empty = total == 0
-    out = select(empty, -jnp.inf, lax.log(select(empty, 1, total))) + shift.reshape(total.shape)
+    out = lax.log(total) + shift.reshape(total.shape)
     return _restore(out, x, axes, keepdim)
 
 
@@ -400,6 +413,7 @@ def aminmax(input: T, *, dim: Dim | None = None, keepdim: bool = False):
 
 def _arg_extreme(name, x, dim, keepdim, function):
     check(not is_bool(x), f"{name}(): does not support bool input")
+    check(not is_complex(x), f"{name}(): does not support complex input")
     _check_not_empty(name, x, None if dim is None else (dim,), IndexError)
     if x.ndim == 0:
         return jnp.zeros((), jnp.int64)
@@ -409,13 +423,13 @@ def _arg_extreme(name, x, dim, keepdim, function):
     return _restore(function(x, dim, jnp.int64), x, (dim,), keepdim)
 
 
-@op(SAME, accepts="buif", variants="f m o", grad=False)
+@op(SAME, variants="f m o", grad=False)
 def argmax(input: T, dim: Dim | None = None, keepdim: bool = False):
     """Index (int64) of the first maximum along `dim`, or in the flattened tensor; NaN wins."""
     return _arg_extreme("argmax", input, dim, keepdim, lax.argmax)
 
 
-@op(SAME, accepts="buif", variants="f m o", grad=False)
+@op(SAME, variants="f m o", grad=False)
 def argmin(input: T, dim: Dim | None = None, keepdim: bool = False):
     """Index (int64) of the first minimum along `dim`, or in the flattened tensor; NaN wins."""
     return _arg_extreme("argmin", input, dim, keepdim, lax.argmin)
@@ -426,7 +440,7 @@ def value_at(x, index, dim):
 
     A masked sum instead of a gather: its backward is a mask too, and no scatter.
     """
-    here = lax.broadcasted_iota(index.dtype, x.shape, dim) == index
+    here = lax.broadcasted_iota(jnp.int64, x.shape, dim) == index
     if is_bool(x):
         return jnp.any(here & x, axis=dim)
     return jnp.sum(select(here, x, 0), axis=dim, dtype=x.dtype)
@@ -460,16 +474,39 @@ def min_dim(input: T, dim: Dim, keepdim: bool = False):
     return _extreme_and_index("min", input, dim, keepdim, jnp.min, lax.argmin)
 
 
+def evenly(function):
+    """`function` of a whole array; its gradient is shared by all elements equal to the result.
+
+    Unlike jax's own rule it also serves a result of NaN: the NaN elements share.
+    """
+
+    @jax.custom_jvp
+    def extreme(x):
+        return function(x)
+
+    @extreme.defjvp
+    def _(primals, tangents):
+        (x,), (dx,) = primals, tangents
+        out = extreme(x)
+        same = (x == out) | (is_nan(x) & is_nan(out))
+        return out, jnp.sum(select(same, dx, 0)) / jnp.sum(same.astype(x.dtype))
+
+    return extreme
+
+
+_max_of, _min_of = evenly(jnp.max), evenly(jnp.min)
+
+
 @op(SAME, variants="p", grad_name="MaxBackward1")
 def max_all(input: T):
     """The largest element, 0-dim; equal maxima share the gradient evenly."""
-    return _extreme("max", input, None, False, jnp.max)
+    return _extreme("max", input, None, False, lambda x, axis: _max_of(x))
 
 
 @op(SAME, variants="p", grad_name="MinBackward1")
 def min_all(input: T):
     """The smallest element, 0-dim; equal minima share the gradient evenly."""
-    return _extreme("min", input, None, False, jnp.min)
+    return _extreme("min", input, None, False, lambda x, axis: _min_of(x))
 
 
 def _choose(input, dim, keepdim, other, forms):

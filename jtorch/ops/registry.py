@@ -454,8 +454,9 @@ def to_dtype(value):
 
 ALIASES = {"dim": "axis", "keepdim": "keepdims"}
 _BASE = {
-    "apply": apply, "inplace": inplace, "finish_out": finish_out, "MISSING": MISSING, "to_tuple": to_tuple, "sizes": sizes,
-    "tensors": tensors, "to_dtype": to_dtype, "resolve": devices.resolve, "default_device": devices.default_device,
+    # Underscored, so that no parameter can shadow them.
+    "_apply": apply, "_inplace": inplace, "MISSING": MISSING, "_to_tuple": to_tuple, "_sizes": sizes, "_tensors": tensors,
+    "_to_dtype": to_dtype, "_resolve": devices.resolve, "_default_device": devices.default_device,
     "DeviceAttrs": DeviceAttrs,
 }  # fmt: skip
 
@@ -477,11 +478,11 @@ def _define(name, fn, parameters, operation, result, *, out, in_place):
     operands, attributes = _expressions(parameters)
     attrs = f"({attributes})"
     if creation:
-        attrs = f"DeviceAttrs(({attributes}resolve(_device or default_device()),))"
+        attrs = f"DeviceAttrs(({attributes}_resolve(_device or _default_device()),))"
     if in_place:
-        body.append(f"return inplace(OP, {parameters[0].name}, ({operands}), {attrs})")
+        body.append(f"return _inplace(OP, {parameters[0].name}, ({operands}), {attrs})")
     else:
-        body.append(f"result = apply(OP, ({operands}), {attrs})")
+        body.append(f"result = _apply(OP, ({operands}), {attrs})")
         body.append("if result.__class__ is list: result = RESULT(result)")
         if out:
             body.append("if out is not None: return OUT(result, out, NAME)")
@@ -509,7 +510,7 @@ def _header(parameters, environment, out):
         if p.varargs:
             head.append(f"*{p.name}_args")
             late.append(f"{p.name}=MISSING")
-            body.append(f"{p.name} = sizes({p.name}_args) if {p.name} is MISSING else sizes(({p.name},))")
+            body.append(f"{p.name} = _sizes({p.name}_args) if {p.name} is MISSING else _sizes(({p.name},))")
             star = True
             continue
         default = p.default
@@ -545,16 +546,16 @@ def _expressions(parameters):
                 operands.append(f"*({p.name} or ())")
                 counts.append(f"len({p.name} or ())")
             else:
-                operands.append(f"*tensors({p.name}, NAME)")
+                operands.append(f"*_tensors({p.name}, NAME)")
                 counts.append(f"len({p.name})")
         elif p.is_operand:
             operands.append(p.name)
         elif p.role is DType:
-            attributes.append(f"{p.name} if {p.name} is None else to_dtype({p.name})")
+            attributes.append(f"{p.name} if {p.name} is None else _to_dtype({p.name})")
         elif p.varargs or p.default.__class__ in (bool, str):
             attributes.append(p.name)
         else:
-            attributes.append(f"{p.name} if {p.name}.__class__ is int or {p.name} is None else to_tuple({p.name})")
+            attributes.append(f"{p.name} if {p.name}.__class__ is int or {p.name} is None else _to_tuple({p.name})")
     if counts:
         attributes.insert(0, f"({', '.join(counts)},)")
     return "".join(o + ", " for o in operands), "".join(a + ", " for a in attributes)

@@ -3,6 +3,7 @@
 The helpers emit a handful of primitives and no nested calls, so that a traced op stays short.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -37,7 +38,7 @@ def select(cond, chosen, other):
     The gradient of the side that was not chosen is exactly 0, but a NaN made *inside* that side's
     own backward survives: feed it a harmless argument there.
     """
-    dtype = next(v.dtype for v in (chosen, other) if hasattr(v, "dtype"))
+    dtype = chosen.dtype if hasattr(chosen, "dtype") else other.dtype
     shape = np.broadcast_shapes(np.shape(cond), np.shape(chosen), np.shape(other))
     if np.shape(cond) != ():
         cond = jnp.broadcast_to(cond, shape)
@@ -89,10 +90,18 @@ def safe_sqrt(x):
 
 def magnitude(x):
     """Absolute value with gradient 0 at 0 (jax gives 1). Real or complex in, real out."""
-    if not is_float(x):
-        return lax.abs(x)
-    # A sign that takes no part in differentiation: torch's rule for the gradient is sign(x).
-    return x * const(lax.sign(x))
+    return _absolute(x) if is_float(x) else lax.abs(x)
+
+
+@jax.custom_jvp
+def _absolute(x):
+    return lax.abs(x)
+
+
+@_absolute.defjvp
+def _absolute_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _absolute(x), dx * select(is_nan(x), 0, lax.sign(x))
 
 
 _TITLES = {

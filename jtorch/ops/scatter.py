@@ -6,8 +6,8 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.tensor import Tensor
-from .positions import add_at, broadcast, read, store, type_name, wrap
-from .registry import SAME, Dim, S, T, check, composite, guard, op, ops, wrap_dim
+from .positions import add_at, broadcast, no_wrap, read, store, type_name, wrap
+from .registry import SAME, Dim, S, T, check, composite, op, ops, wrap_dim
 
 
 def _one_d(*arrays):
@@ -56,11 +56,9 @@ def _key(index, dim):
     return tuple(key)
 
 
-def _bounded(name, index, size, dim):
-    index = index.astype(np.int64)
-    bad = jnp.any((index < 0) | (index >= size))
-    guard(bad, RuntimeError, f"index out of bounds for dimension {dim} with size {size} in {name}")
-    return index
+def _bounded(name, index, size, dim, exc=RuntimeError):
+    message = f"{name}(): index out of bounds for dimension {dim} with size {size}"
+    return no_wrap(index, size, message, exc)
 
 
 def _cut(src, index):
@@ -363,7 +361,7 @@ def index_reduce(
         f"index_reduce_(): Number of indices ({index.size}) should be equal to source.size(dim) "
         f"({source.shape[dim]})",
     )
-    index = _bounded("index_reduce_", index, x.shape[dim], dim)
+    index = _bounded("index_reduce_", index, x.shape[dim], dim, IndexError)
     key = (slice(None),) * dim + (index,)
     out = _reduce_at(x, _full_key(key, source.shape, dim), source, reduce, include_self)
     return out.reshape(input.shape)

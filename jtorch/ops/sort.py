@@ -339,7 +339,7 @@ def histogram_over(input: T, edges: T | None, weight: T | None, bins: int, low: 
 
 @composite("f m")
 def histogram(input, bins, *, range=None, weight=None, density=False):
-    """Histogram (hist, bin_edges): `bins` equal bins over `range`, or over the edges in a tensor."""
+    """Histogram (hist, bin_edges) of `bins` equal bins over `range`, or of edges in a tensor."""
     low, high = (0.0, 0.0) if range is None else (float(range[0]), float(range[1]))
     check(high >= low, "torch.histogram(): max should be greater than or equal to min")
     if not hasattr(bins, "dtype"):

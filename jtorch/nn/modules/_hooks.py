@@ -5,7 +5,8 @@ import weakref
 from collections import OrderedDict
 
 from ..._engine.tensor import Tensor
-from ...autograd import Function, is_grad_enabled
+from ...autograd import Function
+from ...autograd.grad_mode import is_grad_enabled
 from ._removable import RemovableHandle
 
 _global_backward_pre_hooks = OrderedDict()

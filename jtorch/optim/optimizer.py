@@ -1,0 +1,420 @@
+"""Optimizer: parameter groups, state, hooks, and the frame of a step."""
+
+import functools
+import itertools
+import warnings
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from copy import deepcopy
+
+from .._engine import trace
+from .._engine.tensor import Tensor
+from ..autograd import enable_grad, set_grad_enabled
+from ..nn.modules._removable import RemovableHandle
+from ..nn.modules._typename import typename
+from ..ops.registry import ops
+from ._state import NUMBERS, ParamState
+
+__all__ = [
+    "Optimizer",
+    "register_optimizer_step_pre_hook",
+    "register_optimizer_step_post_hook",
+]
+
+_global_optimizer_pre_hooks = OrderedDict()
+_global_optimizer_post_hooks = OrderedDict()
+
+
+class _RequiredParameter:
+    """Stands for a setting that has no default."""
+
+    def __repr__(self):
+        return "<required parameter>"
+
+
+required = _RequiredParameter()
+
+
+def register_optimizer_step_pre_hook(hook):
+    """Call `hook(optimizer, args, kwargs)` before the step of every optimiser."""
+    return _add(_global_optimizer_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook):
+    """Call `hook(optimizer, args, kwargs)` after the step of every optimiser."""
+    return _add(_global_optimizer_post_hooks, hook)
+
+
+def _add(hooks, hook, prepend=False):
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _framed(step):
+    """`step` with its hooks before and after, and execution of what is pending at the end."""
+
+    @functools.wraps(step)
+    def wrapper(self, *args, **kwargs):
+        before = (*_global_optimizer_pre_hooks.values(), *self._optimizer_step_pre_hooks.values())
+        for hook in before:
+            result = hook(self, args, kwargs)
+            if result is None:
+                continue
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise RuntimeError(
+                    f"{step} must return None or a tuple of (new_args, new_kwargs), "
+                    f"but got {result}."
+                )
+            args, kwargs = result
+        out = step(self, *args, **kwargs)
+        after = (
+            *self._optimizer_step_post_hooks.values(),
+            *_global_optimizer_post_hooks.values(),
+        )
+        for hook in after:
+            hook(self, args, kwargs)
+        trace.step_boundary()
+        return out
+
+    wrapper.hooked = True
+    return wrapper
+
+
+def check_settings(optimizer_name, **limits):
+    """Raise torch's ValueError for a setting out of range: name=(label, value, valid)."""
+    for label, value, valid in limits.values():
+        if not valid:
+            raise ValueError(f"Invalid {label}: {value}")
+
+
+class Optimizer:
+    """Base class of all optimisers.
+
+    params: tensors, (name, tensor) pairs, or dicts that define parameter groups with settings of
+    their own. defaults: settings for groups that lack them.
+
+    Subclasses here define `_init_state(group, param, state)` and
+    `_update(group, count, params, grads, states)`; others may define `step` as in torch.
+    """
+
+    def __init__(self, params, defaults):
+        self.defaults = defaults
+        self._make_hooks()
+        self._patch_step_function()
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be "
+                f"an iterable of Tensors or dicts, but got {typename(params)}"
+            )
+        self.state = defaultdict(dict)
+        self.param_groups = []
+        groups = list(params)
+        if len(groups) == 0:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(dict(group))
+
+    def _make_hooks(self):
+        self._optimizer_step_pre_hooks = OrderedDict()
+        self._optimizer_step_post_hooks = OrderedDict()
+        self._optimizer_state_dict_pre_hooks = OrderedDict()
+        self._optimizer_state_dict_post_hooks = OrderedDict()
+        self._optimizer_load_state_dict_pre_hooks = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks = OrderedDict()
+
+    def _patch_step_function(self):
+        self._zero_grad_profile_name = f"Optimizer.zero_grad#{self.__class__.__name__}.zero_grad"
+        cls = self.__class__
+        if not getattr(cls.step, "hooked", None):
+            cls.step = _framed(cls.step)
+
+    def __getstate__(self):
+        return {
+            "defaults": self.defaults,
+            "state": self.state,
+            "param_groups": self.param_groups,
+        }
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if "_optimizer_step_pre_hooks" not in self.__dict__:
+            self._make_hooks()
+        self._patch_step_function()
+        self.defaults.setdefault("differentiable", False)
+
+    def __repr__(self):
+        lines = [self.__class__.__name__ + " ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"\nParameter Group {i}\n")
+            lines += [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
+        return "".join(lines) + ")"
+
+    # --------------------------------------------------------------------------- hooks
+    def register_step_pre_hook(self, hook):
+        """Call `hook(optimizer, args, kwargs)` before `step`; it may return new arguments."""
+        return _add(self._optimizer_step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook):
+        """Call `hook(optimizer, args, kwargs)` after `step`."""
+        return _add(self._optimizer_step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook, prepend=False):
+        """Call `hook(optimizer)` before `state_dict`."""
+        return _add(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook, prepend=False):
+        """Call `hook(optimizer, state_dict)` after `state_dict`; it may return another."""
+        return _add(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook, prepend=False):
+        """Call `hook(optimizer, state_dict)` before loading; it may return another."""
+        return _add(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook, prepend=False):
+        """Call `hook(optimizer)` after loading."""
+        return _add(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+    # --------------------------------------------------------------------------- state
+    def state_dict(self):
+        """{"state": state by parameter number, "param_groups": settings with the numbers}."""
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
+        every = [p for group in self.param_groups for p in group["params"]]
+        numbers = {}
+        for p in every:
+            numbers.setdefault(id(p), len(numbers))
+        groups = [
+            {
+                **{k: v for k, v in group.items() if k != "params"},
+                "params": [numbers[id(p)] for p in group["params"]],
+            }
+            for group in self.param_groups
+        ]
+        state = {
+            numbers[id(k)] if isinstance(k, Tensor) else k: _exported(v)
+            for k, v in self.state.items()
+        }
+        result = {"state": state, "param_groups": groups}
+        for hook in self._optimizer_state_dict_post_hooks.values():
+            new = hook(self, result)
+            if new is not None:
+                result = new
+        return result
+
+    def load_state_dict(self, state_dict):
+        """Take over the state and settings of a `state_dict()`, cast to the parameters' dtypes.
+
+        Raises ValueError when its groups do not match.
+        """
+        state_dict = state_dict.copy()
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
+            new = hook(self, state_dict)
+            if new is not None:
+                state_dict = new
+        groups = self.param_groups
+        saved = deepcopy(state_dict["param_groups"])
+        if len(groups) != len(saved):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(
+            len(a["params"]) != len(b["params"]) for a, b in zip(groups, saved, strict=True)
+        ):
+            raise ValueError(
+                "loaded state dict contains a parameter group "
+                "that doesn't match the size of optimizer's group"
+            )
+        params = {
+            number: p
+            for old, new in zip(saved, groups, strict=True)
+            for number, p in zip(old["params"], new["params"], strict=True)
+        }
+        state = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            if key in params:
+                state[params[key]] = _cast(params[key], value)
+            else:
+                state[key] = value
+        for old, new in zip(groups, saved, strict=True):
+            new["params"] = old["params"]
+            if "param_names" in old and "param_names" not in new:
+                new["param_names"] = old["param_names"]
+        self.__setstate__({"state": state, "param_groups": saved})
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    def zero_grad(self, set_to_none=True):
+        """Clear the gradients of all parameters (or fill them with zeros)."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if set_to_none:
+                    p.grad = None
+                    continue
+                if p.grad.grad_fn is not None:
+                    p.grad.detach_()
+                else:
+                    p.grad.requires_grad_(False)
+                p.grad.zero_()
+
+    # ---------------------------------------------------------------------- parameters
+    def add_param_group(self, param_group):
+        """Add a dict with "params" and settings. Raises TypeError, ValueError."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the "
+                "ordering of tensors in sets will change between runs. Please use a list instead."
+            )
+        params, names = _split_names(list(params))
+        param_group["params"] = params
+        if names:
+            param_group["param_names"] = names
+        self._check_params(params)
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(
+                    "parameter group didn't specify a value of required optimization "
+                    f"parameter {name}"
+                )
+            param_group.setdefault(name, default)
+        self._check_overlap(param_group)
+        self.param_groups.append(param_group)
+
+    def _check_params(self, params):
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError(
+                    "optimizer can only optimize Tensors, "
+                    f"but one of the params is {typename(p)}"
+                )
+            if not self.defaults.get("differentiable") and not (p.is_leaf or p.retains_grad):
+                raise ValueError("can't optimize a non-leaf Tensor")
+
+    def _check_overlap(self, param_group):
+        ids = {id(p) for p in param_group["params"]}
+        if len(ids) != len(param_group["params"]):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, "
+                "this will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
+                "information",
+                stacklevel=4,
+            )
+        for group in self.param_groups:
+            if ("param_names" in param_group) != ("param_names" in group):
+                kind = "with names" if "param_names" in param_group else "without names"
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. "
+                    f"cannot add param group {kind} to the optimizer"
+                )
+        used = itertools.chain.from_iterable(group["params"] for group in self.param_groups)
+        if any(id(p) in ids for p in used):
+            raise ValueError("some parameters appear in more than one parameter group")
+
+    # ---------------------------------------------------------------------------- step
+    def step(self, closure=None):
+        """Do one optimisation step; `closure` recomputes the loss, which is returned."""
+        if type(self)._update is Optimizer._update:
+            raise NotImplementedError
+        loss = None
+        with set_grad_enabled(self.defaults.get("differentiable", False)):
+            if closure is not None:
+                with enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                for count, params in self._batches(group):
+                    grads = [p.grad for p in params]
+                    states = [self.state[p] for p in params]
+                    self._update(group, count, params, grads, states)
+        return loss
+
+    def _batches(self, group):
+        """(steps done, parameters): those with a gradient, by how often they were updated."""
+        batches = {}
+        for p in group["params"]:
+            grad = p.grad
+            if grad is None:
+                continue
+            if grad.is_sparse:
+                raise RuntimeError(
+                    f"{type(self).__name__} does not support sparse gradients"
+                )
+            state = self.state[p]
+            if type(state) is not ParamState:
+                # new, or put in from outside
+                state = self.state[p] = ParamState(state)
+            if not state:
+                self._init_state(group, p, state)
+            count = state.number("step") if "step" in state else 0.0
+            batches.setdefault(count, []).append(p)
+        return batches.items()
+
+    def _init_state(self, group, param, state):
+        """Fill the empty state of a parameter."""
+
+    def _update(self, group, count, params, grads, states):
+        """Update parameters that have been updated `count` times before."""
+        raise NotImplementedError
+
+    def _write(self, group, results, *targets):
+        """Put an operation's flat results into the lists of tensors they belong to."""
+        kept = group.get("differentiable", False)
+        for target, result in zip(itertools.chain(*targets), results, strict=True):
+            if kept:
+                target.copy_(result)
+            else:
+                target._set_data(result)
+
+    @staticmethod
+    def _count_step(states, count):
+        for state in states:
+            state.set_number("step", count)
+
+
+def _split_names(params):
+    """Tensors and names of a list that may hold (name, tensor) pairs."""
+    names = [p[0] for p in params if isinstance(p, tuple)]
+    if names and len(names) != len(params):
+        raise ValueError(
+            "all optimizer params should be with/without names. Some param names are missing"
+        )
+    return [p[1] if isinstance(p, tuple) else p for p in params], names
+
+
+def _exported(state):
+    return state.export() if isinstance(state, ParamState) else state
+
+
+def _cast(param, value, key=None):
+    """A copy of loaded state on the parameter's device, in its dtype if that is floating."""
+    if isinstance(value, Tensor):
+        if key in NUMBERS:
+            return value.detach().clone()
+        dtype = param.dtype if param.is_floating_point() else None
+        moved = value.detach().to(device=param.device, dtype=dtype)
+        # torch shares what needs no cast; a copy keeps two optimisers apart
+        return moved.clone() if moved.data_ptr() == value.data_ptr() else moved
+    if isinstance(value, dict):
+        cast = {k: _cast(param, v, k) for k, v in value.items()}
+        return ParamState(cast) if "step" in cast else cast
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return type(value)(_cast(param, v) for v in value)
+    return value
+
+
+def zeros_like(p):
+    """A zero state tensor for `p`."""
+    return ops.zeros_like(p)
+
+
+def is_low(beta):
+    """True when 1 - beta is below one half, where torch's lerp changes its form."""
+    return abs(1 - float(beta)) < 0.5

@@ -1,0 +1,91 @@
+"""Stochastic gradient descent."""
+
+from ..ops.registry import ops
+from ._check import check_fused, check_lr, check_not_negative, num
+from .optimizer import Optimizer
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    """p <- p - lr (g + weight_decay p), with momentum as an option (Sutskever et al. 2013)."""
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        momentum=0,
+        dampening=0,
+        weight_decay=0,
+        nesterov=False,
+        *,
+        maximize=False,
+        foreach=None,
+        differentiable=False,
+        fused=None,
+    ):
+        check_lr(lr)
+        check_not_negative(momentum, "momentum value")
+        check_not_negative(weight_decay, "weight_decay value")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        super().__init__(params, defaults)
+        check_fused(fused, foreach, differentiable)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("nesterov", False)
+            group.setdefault("maximize", False)
+            group.setdefault("foreach", None)
+            group.setdefault("differentiable", False)
+            group.setdefault("fused", False)
+
+    def _batches(self, group):
+        """Without momentum there is no state at all; the first step with it makes the buffers."""
+        params = [p for p in group["params"] if p.grad is not None]
+        if group["momentum"] == 0:
+            return [(1, params)] if params else []
+        old = [p for p in params if self.state[p].get("momentum_buffer") is not None]
+        if len(old) == len(params):
+            return [(1, params)] if params else []
+        done = {id(p) for p in old}
+        new = [p for p in params if id(p) not in done]
+        return [(1, old), (0, new)] if old else [(0, new)]
+
+    def _update(self, group, count, params, grads, states):
+        use_momentum = group["momentum"] != 0
+        buffers = []
+        if use_momentum and count:
+            buffers = [state["momentum_buffer"] for state in states]
+        results = ops.optim_sgd(
+            params,
+            grads,
+            buffers,
+            num(group["lr"]),
+            num(group["weight_decay"]),
+            num(group["momentum"]),
+            num(group["dampening"]),
+            decay=group["weight_decay"] != 0,
+            maximize=group["maximize"],
+            nesterov=group["nesterov"],
+            use_momentum=use_momentum,
+            first=not count,
+        )
+        n = len(params)
+        if use_momentum and not count:
+            for p, buffer in zip(params, results[n:], strict=True):
+                self.state[p]["momentum_buffer"] = buffer
+            results = results[:n]
+        self._write(group, results, params, buffers)
