@@ -106,9 +106,11 @@ def steady(fn, seconds=0.3):
 
 def measure(fn, args):
     flat = jax.tree.leaves(args)
+    jax.clear_caches()  # each side pays for its own tracing
     closed, trace_ms = elapsed(lambda: jax.make_jaxpr(fn)(*args))
     run, compile_ms = elapsed(lambda: interpret.compile_numpy(closed))
     got, first_ms = elapsed(lambda: run(flat))
+    jax.clear_caches()
     jitted = jax.jit(fn)
     want, jit_ms = elapsed(lambda: np.asarray(jitted(*args)))
     np.testing.assert_allclose(got[0], want, rtol=2e-4, atol=2e-4)

@@ -231,3 +231,49 @@ def test_half_precision_accumulates_in_single():
     """4096 times 1/3 in float16 keeps its digits."""
     expression("torch.sum(x)", {"x": np.full(4096, 1 / 3, np.float16)}, grad=False)
     expression("torch.mean(x)", {"x": np.full(4096, 1 / 3, np.float16)}, grad=False)
+
+
+FORMS = """
+x.sum(axis=1)
+x.sum(1, keepdims=True)
+x.mean((0, 2))
+x.max()
+x.max(1)[0]
+x.max(dim=-1, keepdim=True).values
+x.max(x * 2)
+x.min(axis=2).indices
+x.std(0, unbiased=False)
+x.var(dim=(1, 2), keepdim=True, unbiased=False)
+x.norm()
+x.norm(p=2, dim=-1, keepdim=True)
+x.norm(1, 2)
+x.argmax(-1)
+x.argmax(axis=1, keepdims=True)
+x.prod(1)
+x.amax((1, 2), keepdim=True)
+x.logsumexp(-1)
+x.cumsum(axis=1)
+x.clone().cumsum_(1)
+x.clone().cumprod_(1)
+x.all()
+x.any(1)
+x.median()
+x.median(1).values
+x.quantile(0.5, axis=1)
+x.dist(x + 1)
+x.diff(dim=0)
+x.aminmax()
+i.sum(dtype=torch.float32)
+torch.max(x.detach(), 1, out=(torch.zeros(2, 4), torch.zeros(2, 4, dtype=torch.int64)))
+torch.sum(x.detach(), 0, out=torch.zeros(3, 4))
+torch.mean(x.detach(), 0, out=torch.zeros(3, 4))
+torch.max(x, dim=1, keepdim=True, foo=1)
+torch.sum(x, "a")
+torch.cumsum(x)
+""".strip().split("\n")
+
+
+@pytest.mark.parametrize("source", FORMS)
+def test_forms(source):
+    """Methods, aliases of arguments, in-place forms, `out=`."""
+    run(source, scale=6)

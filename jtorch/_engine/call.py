@@ -100,6 +100,8 @@ def compute(op, args, attrs):
     if sig is None:
         _check_numbers(operands)
         sig = op.signature(key)
+    if sig.guards:
+        sig = trace.checked(sig, operands)
     if mask and mode.enabled and sig.differentiable:
         pullback = sig.vjps.get(mask) or sig.vjp(mask)
         versions = _versions(pullback.used, args) if pullback.used and not op.saves_out else None
@@ -264,6 +266,7 @@ def inplace(op, t, args, attrs):
         raise TypeError(f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}")
     check_writable(t)
     made, node = compute(op, args, attrs)
+    forget_version(node, t)
     if made.__class__ is not Value:
         raise NotImplementedError(f"torch.{op.name}_: an in-place form with several results is not supported by jtorch")
     result = wrap(made, None if node is None else (node, 0))
@@ -275,6 +278,15 @@ def inplace(op, t, args, attrs):
     if node is not None and op.saves_out:
         node.versions = [_version_of(t)]
     return t
+
+
+def forget_version(node, t):
+    """Let `t` be overwritten by the operation that made `node`: what it saved of `t` is the old, immutable Value.
+
+    torch's in-place forms keep a copy of the operand they overwrite for the same end.
+    """
+    if node is not None and node.versions:
+        node.versions = [v for v in node.versions if v[0] is not t._vc]
 
 
 def cast_result(result, dtype):

@@ -10,7 +10,7 @@ NumPy stretches it in the ufunc itself; it is written out only where a step need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np

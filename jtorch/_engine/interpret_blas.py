@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 # Below this many operations a second thread gains less than it may lose.
-THREADED_FLOPS = 2e8
+THREADED_FLOPS = 1e9
 
 
 def _find() -> tuple[Callable, Callable] | None:

@@ -57,7 +57,7 @@ _HALF_FACTOR = 8.0
 
 # Beyond these an XLA executable repays its compile within a few calls, or NumPy's way (im2col,
 # an interpreted loop body, sorting) is much slower than XLA's from the first call.
-_HEAVY_CONV_FLOPS = 2e7
+_HEAVY_CONV_FLOPS = 3e8
 _HEAVY_LOOP_EQUATIONS = 20_000
 _HEAVY_ELEMENT_FLOPS = 1e10
 

@@ -53,7 +53,9 @@ def _dot_general(ins, outs, p):
     shape, dtype = out.shape, out.dtype
     depth = prod([left.shape[d] for d in left_contract])
     matmul = on_one_thread(np.matmul, 2.0 * prod(shape) * depth)
-    if len(shape) == len(left_batch) + 2 and acc == dtype:
+    rows = _free_size(left, left_batch, left_contract)
+    columns = _free_size(right, right_batch, right_contract)
+    if shape[len(left_batch) :] == (rows, columns) and acc == dtype:
         # The product has the result's shape already.
         return lambda a, b: matmul(left_form(cast_left(a)), right_form(cast_right(b)))
 
@@ -62,6 +64,11 @@ def _dot_general(ins, outs, p):
         return product.reshape(shape).astype(dtype, copy=False)
 
     return dot
+
+
+def _free_size(aval, batch, contract) -> int:
+    used = {*batch, *contract}
+    return prod([n for d, n in enumerate(aval.shape) if d not in used])
 
 
 def _matrix_form(aval, batch, contract, free_first: bool) -> Callable:
@@ -100,7 +107,7 @@ def _conv(ins, outs, p):
     acc = product_dtype(left.dtype, right.dtype, out.dtype)
     groups, batch_groups = p["feature_group_count"], p["batch_group_count"]
     to_left, to_right = tuple(spec.lhs_spec), tuple(spec.rhs_spec)
-    batch, features = (left.shape[d] for d in to_left[:2])
+    batch, _features = (left.shape[d] for d in to_left[:2])
     out_features, group_features = (right.shape[d] for d in to_right[:2])
     kernel = tuple([right.shape[d] for d in to_right[2:]])
     window = _Window(left, to_left, kernel, p)
@@ -119,18 +126,18 @@ def _conv(ins, outs, p):
         patches = window(a.astype(acc, copy=False).transpose(to_left))
         # (batch, features, positions..., kernel...) -> (groups, kept * positions, depth)
         if batch_groups > 1:
-            patches = patches.reshape((batch_groups, kept) + patches.shape[1:])
+            patches = patches.reshape((batch_groups, kept, *patches.shape[1:]))
         else:
-            patches = patches.reshape((batch, groups, group_features) + patches.shape[2:])
+            patches = patches.reshape((batch, groups, group_features, *patches.shape[2:]))
             patches = np.moveaxis(patches, 1, 0)
         axes = (0, 1, *range(3, 3 + n), 2, *range(3 + n, 3 + 2 * n))
         matrix = patches.transpose(axes).reshape(parts, -1, depth)
         weights = b.astype(acc, copy=False).transpose(to_right)
         weights = weights.reshape(parts, out_features // parts, depth).transpose(0, 2, 1)
         product = matmul(matrix, weights)
-        product = product.reshape((parts, kept) + positions + (out_features // parts,))
+        product = product.reshape((parts, kept, *positions, out_features // parts))
         product = product.transpose(1, 0, 2 + n, *range(2, 2 + n))
-        product = product.reshape((kept, out_features) + positions)
+        product = product.reshape((kept, out_features, *positions))
         return np.ascontiguousarray(product.transpose(from_out)).astype(dtype, copy=False)
 
     return conv

@@ -216,8 +216,9 @@ def _clamp(ins, outs, p):
 def _select_n(ins, outs, p):
     where = np.where
     if len(ins) == 2:
-        return lambda which, only: np.broadcast_to(only, np.broadcast_shapes(
-            np.shape(which), np.shape(only))).copy()
+        return lambda which, only: np.broadcast_to(
+            only, np.broadcast_shapes(np.shape(which), np.shape(only))
+        ).copy()
     if ins[0].dtype == np.bool_ and len(ins) == 3:
         return lambda which, no, yes: where(which, yes, no)
     return _select_many

@@ -341,4 +341,3 @@ rule("scatter-sub")(_scatter_rule(_by_ufunc(np.subtract)))
 rule("scatter-mul")(_scatter_rule(_by_ufunc(np.multiply)))
 rule("scatter-min")(_scatter_rule(_by_ufunc(np.minimum)))
 rule("scatter-max")(_scatter_rule(_by_ufunc(np.maximum)))
-

@@ -142,9 +142,7 @@ def _pad(ins, outs, p):
 @rule("dynamic_slice")
 def _dynamic_slice(ins, outs, p):
     sizes = [int(n) for n in p["slice_sizes"]]
-    bounds = [
-        (size, extent - size) for size, extent in zip(sizes, ins[0].shape, strict=True)
-    ]
+    bounds = [(size, extent - size) for size, extent in zip(sizes, ins[0].shape, strict=True)]
 
     def dynamic_slice(a, *starts):
         index = []
@@ -159,9 +157,7 @@ def _dynamic_slice(ins, outs, p):
 @rule("dynamic_update_slice")
 def _dynamic_update_slice(ins, outs, p):
     sizes = ins[1].shape
-    bounds = [
-        (size, extent - size) for size, extent in zip(sizes, ins[0].shape, strict=True)
-    ]
+    bounds = [(size, extent - size) for size, extent in zip(sizes, ins[0].shape, strict=True)]
 
     def dynamic_update_slice(a, update, *starts):
         index = []

@@ -15,10 +15,12 @@ import numpy as np
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
-# Elements per block: a handful of float64 temporaries then stay in the second-level cache.
-_BLOCK = 16384
+# Elements per block: a handful of float64 temporaries then stay in the second-level cache, and each
+# stays below the 128 KiB from which malloc asks the system for fresh pages.
+_BLOCK = 12288
 # Up to this size a Python loop over `math` beats some twenty NumPy calls.
 _TINY = 128
+
 
 def _table(*coefficients: float) -> tuple:
     """Coefficients as 0-dim arrays, which ufuncs take faster than Python floats."""

@@ -172,8 +172,8 @@ def _refuse_uniform(low, high, dtype, largest):
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
         )
     raise RuntimeError(
-        f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAMES[dtype.name]}>::max(), but found "
-        f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
+        f"uniform_ expects to-from <= std::numeric_limits<{SCALAR_NAMES[dtype.name]}>::max(), "
+        f"but found to={high:g} and from={low:g} which result in to-from to exceed the limit"
     )
 
 

@@ -156,7 +156,7 @@ class Signature:
 
     __slots__ = (
         "op", "avals", "outs", "guards", "jaxpr", "device", "single", "differentiable", "vjps", "primal",
-        "_runner", "_cost", "_fun", "vector", "__weakref__",
+        "_runner", "_cost", "_fun", "_unguarded", "_guard_only", "__weakref__",
     )  # fmt: skip
 
     def __init__(self, op, avals, jaxpr, n_outs, guards, device, primal=None):
@@ -170,7 +170,7 @@ class Signature:
         self.differentiable = op.differentiable and any(o.differentiable for o in self.outs[:n_outs])
         self.vjps = {}
         self.primal = primal
-        self._runner = self._cost = self._fun = None
+        self._runner = self._cost = self._fun = self._unguarded = self._guard_only = None
 
     @property
     def n_outs(self):
@@ -204,6 +204,27 @@ class Signature:
             if run is not None:
                 return run
         return Executor(self)
+
+    @property
+    def unguarded(self):
+        """The same computation without its guards."""
+        if self._unguarded is None:
+            n = self.n_outs
+            wanted = [i < n for i in range(len(self.outs))]
+            pruned, _ = dce_jaxpr(self.jaxpr.jaxpr, wanted, True)
+            closed = ClosedJaxpr(pruned, self.jaxpr.consts)
+            self._unguarded = Signature(self.op, self.avals, closed, n, (), self.device, self.primal)
+        return self._unguarded
+
+    @property
+    def guard_only(self):
+        """(positions of the inputs the guards look at, NumPy function of them or None): the guards alone."""
+        if self._guard_only is None:
+            n = self.n_outs
+            pruned, used = dce_jaxpr(self.jaxpr.jaxpr, [i >= n for i in range(len(self.outs))])
+            positions = tuple(i for i, u in enumerate(used) if u)
+            self._guard_only = positions, interpret.compile_numpy(ClosedJaxpr(pruned, self.jaxpr.consts))
+        return self._guard_only
 
     def vjp(self, mask):
         """The pullback with respect to the inputs whose bit is set in `mask`, made once."""

@@ -100,6 +100,32 @@ def record(sig, operands):
     return made
 
 
+def checked(sig, operands):
+    """A guarded signature, without its guards if they can be checked now: what they look at is on the host already.
+
+    Raises the error of a guard that fails. Guards over pending values, or values on an accelerator, are left to be
+    checked when a value is looked at.
+    """
+    if sig.device is not devices.cpu or state.direct:
+        return sig
+    positions, check = sig.guard_only
+    arrays = []
+    for i in positions:
+        v = operands[i]
+        if v.__class__ is not Value:
+            arrays.append(execute.number(v, sig.avals[i]))
+        elif v.array is None:
+            return sig
+        else:
+            arrays.append(execute.np.asarray(v.array))
+    if check is None:
+        return sig
+    for flag, (exc, message) in zip(check(arrays), sig.guards):
+        if flag:
+            raise exc(message() if callable(message) else message)
+    return sig.unguarded
+
+
 def _add_input(trace, v):
     if v.array is None:
         force(v)

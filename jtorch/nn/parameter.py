@@ -91,10 +91,10 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         memo[id(self)] = copy
         return copy
 
-    def __repr__(self, *, tensor_contents=None):
-        if tensor_contents is not None:
-            return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+    def __repr__(self):
         return "Parameter containing:\n" + super().__repr__()
+
+    __str__ = __repr__
 
     def __reduce_ex__(self, protocol):
         state = dict(getattr(self, "__dict__", {}))
@@ -142,6 +142,8 @@ class UninitializedTensorMixin:
 
     def __repr__(self):
         return f"<{self.__class__.__name__}>"
+
+    __str__ = __repr__
 
     def __reduce_ex__(self, protocol):
         return self.__class__, (self.requires_grad,)

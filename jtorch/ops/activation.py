@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import choose, expand, narrow, widen
+from .precision import choose, expand, full_like, narrow, widen
+from .promotion import check_broadcast
 from .registry import DEFAULT, FLOAT, SAME, Dim, Dims, DType, T, check, composite, op, ops
 
 # --- softmax ---------------------------------------------------------------------------------
@@ -55,8 +56,11 @@ def _along(fn, input, dim, dtype, name):
     check(
         jnp.issubdtype(out, jnp.floating),
         f'"{name}_lastdim_kernel_impl" not implemented for {torch_kind(out)!r}',
+        NotImplementedError,
     )
     x = widen(narrow(input, out))
+    if x.size == 0:
+        return narrow(x, out)
     if x.ndim == 0:
         return narrow(lax.reshape(fn(lax.reshape(x, (1,)), 0), ()), out)
     return narrow(fn(x, dim), out)
@@ -192,7 +196,7 @@ def tanhshrink(input: T):
     return input - lax.tanh(input)
 
 
-@op(DEFAULT, accepts="f", variants="F")
+@op(DEFAULT, accepts="f", variants="F", broadcast=False)
 def glu(input: T, dim: Dim = -1):
     """a * sigmoid(b), a and b the two halves of `input` along `dim`.
 
@@ -211,10 +215,10 @@ def glu(input: T, dim: Dim = -1):
 
 
 def _elu(x, alpha, scale, input_scale):
-    positive = x > 0
+    negative = x <= 0
     # The exponential only sees the values it is used for: no overflow, no 0 * inf in gradients.
-    low = choose(positive, 0.0, x)
-    return choose(positive, x * scale, (alpha * scale) * lax.expm1(low * input_scale))
+    low = choose(negative, x, 0.0)
+    return choose(negative, (alpha * scale) * lax.expm1(low * input_scale), x * scale)
 
 
 @op(DEFAULT, accepts="f", variants="p", saves="out")
@@ -277,8 +281,10 @@ def hardtanh(input: T, min_val: float = -1.0, max_val: float = 1.0):
 
 
 def _ramp(x):
-    # relu6(x + 3) / 6 with derivative 0 at both corners.
-    return choose(x <= -3, 0.0, choose(x >= 3, 1.0, x / 6 + 0.5))
+    # relu6(x + 3) / 6 with derivative 0 at both corners, NaN staying NaN.
+    line = x / 6 + 0.5
+    flat = lax.stop_gradient(lax.clamp(full_like(x, 0.0), line, full_like(x, 1.0)))
+    return choose((x > -3) & (x < 3), line, flat)
 
 
 @op(DEFAULT, accepts="f", variants="p")
@@ -291,7 +297,8 @@ def hardsigmoid(input: T):
 def hardswish(input: T):
     """0 below -3, x above 3, x * (x + 3) / 6 between."""
     x = widen(input)
-    return choose(x <= -3, 0.0, choose(x >= 3, x, x * (x + 3) / 6))
+    # x * 0 as torch has it: -0 for finite numbers, NaN for -inf.
+    return choose(x <= -3, x * 0, choose(x >= 3, x, x * (x + 3) / 6))
 
 
 @op(DEFAULT, accepts="f", variants="f m F")
@@ -304,9 +311,8 @@ def hardshrink(input: T, lambd: float = 0.5):
 def softshrink(input: T, lambd: float = 0.5):
     """x moved towards 0 by lambd, 0 where |x| <= lambd. RuntimeError for a negative lambd."""
     check(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    # x * 0 keeps NaN a NaN, as torch does.
-    rest = choose(input < -lambd, input + lambd, input * 0)
-    return choose(input > lambd, input - lambd, rest)
+    inside = (input >= -lambd) & (input <= lambd)
+    return choose(inside, 0.0, choose(input > 0, input - lambd, input + lambd))
 
 
 @op(DEFAULT, accepts="uif", variants="f", saves="out")
@@ -318,82 +324,86 @@ def threshold(input: T, threshold: float, value: float):
 # --- functional forms with inplace= ----------------------------------------------------------
 
 
-def _into(input, result, inplace):
-    """`result`, written into `input` when `inplace`."""
-    return input.copy_(result) if inplace else result
+def _into(function, input, inplace, *settings):
+    """`function(input, *settings)`, written into `input` when `inplace`."""
+    if not inplace:
+        return function(input, *settings)
+    # Where the gradient needs the input, it is that from before the write: torch saves a copy.
+    source = input.clone() if input.requires_grad else input
+    return input.copy_(function(source, *settings))
 
 
 @composite("F", name="relu")
 def F_relu(input, inplace=False):
     """max(x, 0); with `inplace` in the memory of `input`."""
-    return _into(input, ops.relu(input), inplace)
+    return input.relu_() if inplace else ops.relu(input)
 
 
 @composite("F", name="relu6")
 def F_relu6(input, inplace=False):
     """x limited to [0, 6]."""
-    return _into(input, ops.hardtanh(input, 0.0, 6.0), inplace)
+    return _into(ops.hardtanh, input, inplace, 0.0, 6.0)
 
 
 @composite("F", name="leaky_relu")
 def F_leaky_relu(input, negative_slope=0.01, inplace=False):
     """x where x > 0, else negative_slope * x."""
-    return _into(input, ops.leaky_relu(input, negative_slope), inplace)
+    return _into(ops.leaky_relu, input, inplace, negative_slope)
 
 
 @composite("F", name="elu")
 def F_elu(input, alpha=1.0, inplace=False):
     """x where x > 0, else alpha * (exp(x) - 1)."""
-    return _into(input, ops.elu(input, alpha), inplace)
+    return _into(ops.elu, input, inplace, alpha)
 
 
 @composite("F", name="selu")
 def F_selu(input, inplace=False):
     """Scaled ELU with the self-normalising constants."""
-    return _into(input, ops.selu(input), inplace)
+    return _into(ops.selu, input, inplace)
 
 
 @composite("F", name="celu")
 def F_celu(input, alpha=1.0, inplace=False):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
-    return _into(input, ops.celu(input, alpha), inplace)
+    return _into(ops.celu, input, inplace, alpha)
 
 
 @composite("F", name="silu")
 def F_silu(input, inplace=False):
     """x * sigmoid(x)."""
-    return _into(input, ops.silu(input), inplace)
+    return _into(ops.silu, input, inplace)
 
 
 @composite("F", name="mish")
 def F_mish(input, inplace=False):
     """x * tanh(softplus(x))."""
-    return _into(input, ops.mish(input), inplace)
+    return _into(ops.mish, input, inplace)
 
 
 @composite("F", name="hardtanh")
 def F_hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """x limited to [min_val, max_val]. Raises ValueError when min_val exceeds max_val."""
     check(min_val <= max_val, "min_val cannot be greater than max_val", ValueError)
-    return _into(input, ops.hardtanh(input, min_val, max_val), inplace)
+    return _into(ops.hardtanh, input, inplace, min_val, max_val)
 
 
 @composite("F", name="hardsigmoid")
 def F_hardsigmoid(input, inplace=False):
     """0 below -3, 1 above 3, x / 6 + 1 / 2 between."""
-    return _into(input, ops.hardsigmoid(input), inplace)
+    return _into(ops.hardsigmoid, input, inplace)
 
 
 @composite("F", name="hardswish")
 def F_hardswish(input, inplace=False):
     """0 below -3, x above 3, x * (x + 3) / 6 between."""
-    return _into(input, ops.hardswish(input), inplace)
+    return _into(ops.hardswish, input, inplace)
 
 
 @composite("F", name="threshold")
 def F_threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else value."""
-    return _into(input, ops.threshold(input, threshold, value), inplace)
+    return _into(ops.threshold, input, inplace, threshold, value)
 
 
 # The underscore functions that torch has beside the `inplace=` argument.
@@ -402,37 +412,37 @@ def F_threshold(input, threshold, value, inplace=False):
 @composite("F", name="leaky_relu_")
 def F_leaky_relu_(input, negative_slope=0.01):
     """`leaky_relu` in the memory of `input`."""
-    return _into(input, ops.leaky_relu(input, negative_slope), True)
+    return _into(ops.leaky_relu, input, True, negative_slope)
 
 
 @composite("F", name="elu_")
 def F_elu_(input, alpha=1.0):
     """`elu` in the memory of `input`."""
-    return _into(input, ops.elu(input, alpha), True)
+    return _into(ops.elu, input, True, alpha)
 
 
 @composite("F", name="hardtanh_")
 def F_hardtanh_(input, min_val=-1.0, max_val=1.0):
     """`hardtanh` in the memory of `input`."""
-    return _into(input, ops.hardtanh(input, min_val, max_val), True)
+    return _into(ops.hardtanh, input, True, min_val, max_val)
 
 
 @composite("f F")
 def selu_(input):
     """`selu` in the memory of `input`."""
-    return _into(input, ops.selu(input), True)
+    return _into(ops.selu, input, True)
 
 
 @composite("f F")
 def celu_(input, alpha=1.0):
     """`celu` in the memory of `input`."""
-    return _into(input, ops.celu(input, alpha), True)
+    return _into(ops.celu, input, True, alpha)
 
 
 @composite("f F")
 def threshold_(input, threshold, value):
     """`threshold` in the memory of `input`."""
-    return _into(input, ops.threshold(input, threshold, value), True)
+    return _into(ops.threshold, input, True, threshold, value)
 
 
 # --- norms of vectors ------------------------------------------------------------------------
@@ -465,7 +475,7 @@ def _power_norm(x, size, p, dims, keepdim):
     return choose(zero, 0.0, lax.sqrt(safe) if p == 2 else safe ** (1.0 / p))
 
 
-@op(DEFAULT, accepts="fc", variants="p")
+@op(DEFAULT, accepts="fc", variants="p", broadcast=False)
 def normalize_by(input: T, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
     """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
     x = widen(input)
@@ -480,13 +490,13 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     return result if out is None else out.copy_(result)
 
 
-@op(FLOAT, accepts="f", variants="f F")
+@op(FLOAT, accepts="f", variants="f F", broadcast=False)
 def cosine_similarity(x1: T, x2: T, dim: int = 1, eps: float = 1e-8):
     """Cosine of the angle between `x1` and `x2` along `dim`; each norm is at least eps.
 
     The shapes broadcast; `dim` counts in the broadcast shape and is removed.
     """
-    shape = jnp.broadcast_shapes(x1.shape, x2.shape)
+    shape = check_broadcast((x1.shape, x2.shape))
     check(
         -len(shape) <= dim < len(shape),
         f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], "
@@ -504,7 +514,8 @@ def _unit(x, dim, eps):
     return x / (norm + lax.stop_gradient(choose(norm < eps, eps, norm) - norm))
 
 
-@op(FLOAT, accepts="f", variants="f F")
+@op(FLOAT, accepts="f", variants="f F", broadcast=False)
 def pairwise_distance(x1: T, x2: T, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
     """The p-norm of `x1 - x2 + eps` over the last dimension. The shapes broadcast."""
+    check_broadcast((x1.shape, x2.shape))
     return vector_norm(widen(x1) - widen(x2) + eps, p, -1, keepdim)

@@ -7,8 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from .._engine import dtypes
+from .promotion import common_dtype
 from .registry import DEFAULT, FLOAT, SAME, TS, S, T, check, composite, guard, op, ops
 from .safe import (
+    broadcast,
     const,
     is_bool,
     is_complex,
@@ -21,10 +24,36 @@ from .safe import (
 )
 
 _EVERY = "f m i o"
-_NO_BOOL_SUB = (
+_BOOL_SUB = (
+    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+    "invert a mask, use the `~` or `logical_not()` operator instead."
+)
+_BOOLS_SUB = (
     "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
     "`logical_xor()` operator instead."
 )
+
+
+def _check_alpha(avals):
+    input, other, alpha = avals
+    if alpha is None or alpha.kind not in (float, complex):
+        return
+    common = common_dtype((input, other))
+    check(
+        common.kind in "fc" or alpha.kind is not float,
+        "For integral input tensors, argument alpha must not be a floating point number.",
+    )
+    check(
+        common.kind == "c" or alpha.kind is not complex,
+        "For non-complex input tensors, argument alpha must not be a complex number.",
+    )
+
+
+def _check_sub(avals):
+    flags = [a.kind is bool if a.scalar else a.dtype is dtypes.bool for a in avals[:2]]
+    check(not all(flags), _BOOLS_SUB)
+    check(not any(flags), _BOOL_SUB)
+    _check_alpha(avals)
 
 
 def _scaled(other, alpha):
@@ -35,23 +64,21 @@ def _scaled(other, alpha):
     return other * alpha
 
 
-@op(DEFAULT, variants=_EVERY)
+@op(DEFAULT, variants=_EVERY, verify=_check_alpha)
 def add(input: TS, other: TS, *, alpha: S | None = None):
     """input + alpha * other, broadcast. For booleans the logical or."""
     return input + _scaled(other, alpha)
 
 
-@op(DEFAULT, variants=_EVERY, alias=("subtract",))
+@op(DEFAULT, variants=_EVERY, alias=("subtract",), verify=_check_sub)
 def sub(input: TS, other: TS, *, alpha: S | None = None):
     """input - alpha * other, broadcast. RuntimeError for booleans."""
-    check(not is_bool(input), _NO_BOOL_SUB)
     return input - _scaled(other, alpha)
 
 
-@op(DEFAULT, variants="f m")
+@op(DEFAULT, variants="f m", verify=_check_sub)
 def rsub(input: T, other: TS, *, alpha: S | None = None):
     """other - alpha * input, broadcast. RuntimeError for booleans."""
-    check(not is_bool(input), _NO_BOOL_SUB)
     return other - _scaled(input, alpha)
 
 
@@ -112,35 +139,29 @@ def _int_floor_divide(a, b):
 
 
 def _floor_divide(a, b):
-    if is_bool(a):
-        a, b = a.astype(jnp.int8), b.astype(jnp.int8)
-        _forbid_zero(b)
-        return lax.div(*jnp.broadcast_arrays(a, b)) != 0
     _forbid_zero(b)
     # Piecewise constant: torch's gradient is 0.
     return _float_floor_divide(const(a), const(b)) if is_float(a) else _int_floor_divide(a, b)
 
 
-@op(DEFAULT, accepts="buif", variants="p", grad_name="DivBackward1")
+@op(DEFAULT, accepts="uif", variants="p", grad_name="DivBackward1")
 def div_floor(input: TS, other: TS):
     """input / other rounded downwards. The gradient is 0. RuntimeError for an integer divisor 0."""
     return _floor_divide(input, other)
 
 
-@op(DEFAULT, accepts="buif", variants=_EVERY)
+@op(DEFAULT, accepts="uif", variants=_EVERY)
 def floor_divide(input: TS, other: TS):
     """input / other rounded downwards. RuntimeError for an integer divisor 0."""
     return _floor_divide(input, other)
 
 
-@op(DEFAULT, accepts="buif", variants="p", grad_name="DivBackward1")
+@op(DEFAULT, accepts="uif", variants="p", grad_name="DivBackward1")
 def div_trunc(input: TS, other: TS):
     """input / other rounded towards 0. The gradient is 0. RuntimeError for an integer divisor 0."""
     if is_float(input):
         quotient = const(input / other)
         return select(quotient < 0, lax.ceil(quotient), lax.floor(quotient))
-    if is_bool(input):
-        return _floor_divide(input, other)
     _forbid_zero(other)
     return lax.div(*jnp.broadcast_arrays(input, other))
 
@@ -162,15 +183,21 @@ def remainder(input: TS, other: TS):
     return select((rest != 0) & ((rest < 0) != (other < 0)), rest + other, rest)
 
 
-@op(DEFAULT, accepts="buif", variants="f m o")
+def _check_real(name, x):
+    check(not is_complex(x), f"{name} not implemented for complex tensors.")
+
+
+@op(DEFAULT, variants="f m o")
 def maximum(input: TS, other: TS):
     """The larger of two elements, NaN winning; a tie shares the gradient in halves."""
+    _check_real("maximum", input)
     return jnp.maximum(input, other)
 
 
-@op(DEFAULT, accepts="buif", variants="f m o")
+@op(DEFAULT, variants="f m o")
 def minimum(input: TS, other: TS):
     """The smaller of two elements, NaN winning; a tie shares the gradient in halves."""
+    _check_real("minimum", input)
     return jnp.minimum(input, other)
 
 
@@ -186,14 +213,38 @@ def fmin(input: T, other: T):
     return select((input <= other) | is_nan(other), input, other)
 
 
+@jax.custom_jvp
+def _limit(x, low, high):
+    """x in [low, high], either of which may be None; NaN stays, and low > high gives high."""
+    x = x if low is None else jnp.maximum(x, low)
+    return x if high is None else jnp.minimum(x, high)
+
+
+def _limit_jvp(primals, tangents):
+    # At a bound the input, not the bound, gets the gradient; at a NaN nobody does.
+    x, low, high = primals
+    dx, d_low, d_high = tangents
+    out = _limit(x, low, high)
+    total = jnp.zeros_like(out)
+    under = None if low is None else x < low
+    over = None if high is None else x > high
+    if not is_symbolic_zero(dx):
+        inside = jnp.ones(out.shape, bool) if low is None else x >= low
+        inside = inside if high is None else inside & (x <= high)
+        total += select(inside, dx, 0)
+    if low is not None and not is_symbolic_zero(d_low):
+        total += select(under if high is None else under & (low < high), d_low, 0)
+    if high is not None and not is_symbolic_zero(d_high):
+        total += select(over if low is None else over | (high < low), d_high, 0)
+    return out, total
+
+
+_limit.defjvp(_limit_jvp, symbolic_zeros=True)
+
+
 def _bounded(x, low, high):
     check(not is_complex(x), "clamp is not supported for complex types", NotImplementedError)
-    # Comparisons rather than max and min: at a bound the gradient goes to the input, and NaN stays.
-    if low is not None:
-        x = select((x < low) | is_nan(low), low, x) if low.ndim else select(x < low, low, x)
-    if high is not None:
-        x = select((x > high) | is_nan(high), high, x) if high.ndim else select(x > high, high, x)
-    return x
+    return _limit(x, low, high)
 
 
 @op(DEFAULT, variants=_EVERY, alias=("clip",))
@@ -333,7 +384,7 @@ _power.defjvp(_power_jvp, symbolic_zeros=True)
 def float_power(input: TS, exponent: TS):
     """input to the power of exponent, computed in float64 (complex128 for complex operands)."""
     wide = jnp.complex128 if is_complex(input) or is_complex(exponent) else jnp.float64
-    return _power(*jnp.broadcast_arrays(input.astype(wide), exponent.astype(wide)))
+    return _power(*broadcast(input.astype(wide), exponent.astype(wide)))
 
 
 @op(FLOAT, variants=_EVERY)
@@ -354,7 +405,7 @@ def lerp(input: T, end: T, weight: TS):
         end.dtype == input.dtype,
         f"expected dtype {input.dtype.name} for `end` but got dtype {end.dtype.name}",
     )
-    weight = weight.astype(input.dtype)
+    input, end, weight = broadcast(input, end, weight.astype(input.dtype))
     # Measured from the nearer end, so that weight 1 gives `end` exactly.
     near = lax.abs(weight) < 0.5
     return select(near, input, end) + select(near, weight, weight - 1) * (end - input)
@@ -451,6 +502,9 @@ def heaviside(input: T, values: T):
         input.dtype == values.dtype,
         "heaviside is not yet implemented for tensors with different dtypes.",
     )
+    input, values = broadcast(input, values)
+    if is_bool(input):
+        return input | values
     step = (input > 0).astype(input.dtype)
     return select(input == 0, values, step)
 

@@ -5,7 +5,7 @@ from jax import lax
 
 from .._engine import dtypes
 from .registry import BOOL, SAME, TS, DType, T, check, composite, host, op, ops
-from .safe import cast, is_bool, is_complex, is_float, is_inexact, is_nan, select, title
+from .safe import broadcast, cast, is_bool, is_complex, is_float, is_inexact, is_nan, select, title
 
 
 @op(BOOL, variants="f m i o")
@@ -44,6 +44,10 @@ def ge(input: TS, other: TS):
     return input >= other
 
 
+def _truths(*arrays):
+    return [_truth(a) for a in broadcast(*arrays)]
+
+
 def _truth(x):
     return x if is_bool(x) else x != 0
 
@@ -51,19 +55,22 @@ def _truth(x):
 @op(SAME, variants="f m i o", grad=False)
 def logical_and(input: T, other: T):
     """True where both are nonzero. Shapes broadcast."""
-    return _truth(input) & _truth(other)
+    a, b = _truths(input, other)
+    return a & b
 
 
 @op(SAME, variants="f m i o", grad=False)
 def logical_or(input: T, other: T):
     """True where either is nonzero. Shapes broadcast."""
-    return _truth(input) | _truth(other)
+    a, b = _truths(input, other)
+    return a | b
 
 
 @op(SAME, variants="f m i o", grad=False)
 def logical_xor(input: T, other: T):
     """True where exactly one is nonzero. Shapes broadcast."""
-    return _truth(input) ^ _truth(other)
+    a, b = _truths(input, other)
+    return a ^ b
 
 
 @op(SAME, variants="f m i o", grad=False)
@@ -133,6 +140,7 @@ def isclose(input: T, other: T, rtol: float = 1e-05, atol: float = 1e-08, equal_
 
 
 def _close(input, other, rtol, atol, equal_nan):
+    input, other = broadcast(input, other)
     close = input == other
     if equal_nan and is_inexact(input):
         close = close | (is_nan(input) & is_nan(other))
@@ -176,6 +184,7 @@ def equal(input, other):
 @op(SAME, variants="p", grad_name="WhereBackward0")
 def where_select(condition: T, input: TS, other: TS, dtype: DType):
     """input where condition holds, else other, in `dtype`. Shapes broadcast."""
+    condition, input, other = broadcast(condition, input, other)
     return select(_truth(condition), cast(input, dtype), cast(other, dtype))
 
 

@@ -88,7 +88,7 @@ def _size(name, args, size=None):
             f"type {type(args[at]).__name__} at pos {at}"
         ) from None
     for n in shape:
-        check(n >= 0, f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+        check(n >= 0, f"{name}: Dimension size must be non-negative.")
     return shape
 
 

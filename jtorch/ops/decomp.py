@@ -151,7 +151,32 @@ def qr(input, some=True):
 def householder_product(input: T, tau: T):
     """The first columns of the product of Householder reflectors given by (input, tau)."""
     check_matrix("linalg.householder_product", input, "input")
-    return lax.linalg.householder_product(input, tau)
+    check_floating("linalg.householder_product", input)
+    m, n = input.shape[-2:]
+    check(
+        m >= n,
+        "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to "
+        "input.shape[-1]",
+    )
+    check(
+        n >= tau.shape[-1],
+        "torch.linalg.householder_product: input.shape[-1] must be greater than or equal to "
+        "tau.shape[-1]",
+    )
+    return _reflected(input, tau, n)
+
+
+def _reflected(input, tau, n):
+    # The product of I - tau_i v_i v_i^H is I - V (I + D S)^-1 D V^H, with D = diag(tau) and S the
+    # strict upper triangle of V^H V (the compact WY form); it has a derivative, LAPACK's has none.
+    m, k = input.shape[-2], tau.shape[-1]
+    vectors = jnp.tril(input[..., :, :k], -1) + jnp.eye(m, k, dtype=input.dtype)
+    strict = jnp.triu(adjoint(vectors) @ vectors, 1)
+    scale = tau[..., :, None]
+    middle = jnp.eye(k, dtype=input.dtype) + scale * strict
+    right = scale * adjoint(vectors)[..., :, :n]
+    inner = lax.linalg.triangular_solve(middle, right, left_side=True, unit_diagonal=True)
+    return jnp.eye(m, n, dtype=input.dtype) - vectors @ inner
 
 
 # ---- LU -----------------------------------------------------------------------------------------
@@ -197,27 +222,40 @@ def lu(A, pivot=True, get_infos=False):
     return out if get_infos else tuple(out[:2])
 
 
-def _unpack(lu, pivots):
+def _triangles(lu):
     rows, columns = lu.shape[-2:]
     k = min(rows, columns)
     lower = jnp.tril(lu[..., :, :k], -1) + jnp.eye(rows, k, dtype=lu.dtype)
-    upper = jnp.triu(lu[..., :k, :])
+    return lower, jnp.triu(lu[..., :k, :])
+
+
+def _permutation(lu, pivots):
+    rows = lu.shape[-2]
     order = lax.linalg.lu_pivots_to_permutation(pivots - np.int32(1), rows)
     index = jnp.arange(rows, dtype=order.dtype)
-    permutation = (index[:, None] == order[..., None, :]).astype(lu.dtype)
-    return permutation, lower, upper
+    return (index[:, None] == order[..., None, :]).astype(lu.dtype)
 
 
-@op(SAME, variants="p", grad_name="LinalgLuBackward0")
-def lu_unpack_of(LU_data: T, LU_pivots: T):
-    """(P, L, U) from the compact form."""
-    return _unpack(LU_data, LU_pivots)
+@op(SAME, variants="p", grad_name="LuUnpackBackward0")
+def lu_triangles(LU_data: T):
+    """L and U from the compact form."""
+    return _triangles(LU_data)
+
+
+@op(SAME, variants="p", grad=False)
+def lu_permutation(LU_data: T, LU_pivots: T):
+    """The permutation matrix that the row exchanges amount to."""
+    return _permutation(LU_data, LU_pivots)
+
+
+def _unpacked(LU_data, LU_pivots):
+    return (ops.lu_permutation(LU_data, LU_pivots), *ops.lu_triangles(LU_data))
 
 
 @composite("f o")
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
     """(P, L, U) with `P @ L @ U = A`, from the result of `lu_factor`."""
-    P, L, U = ops.lu_unpack_of(LU_data, LU_pivots)
+    P, L, U = _unpacked(LU_data, LU_pivots)
     none = from_host(np.zeros(0, LU_data.dtype.np), LU_data.device)
     parts = (P if unpack_pivots else none, *((L, U) if unpack_data else (none, none)))
     return return_type("lu_unpack", "P L U")(parts)
@@ -228,11 +266,12 @@ def linalg_lu(A, *, pivot=True):
     """(P, L, U) with `P @ L @ U = A`, for matrices (*, m, n)."""
     _check_pivot(pivot, "linalg.lu")
     factors = ops.lu_factor_of(A)
-    return return_type("linalg_lu", "P L U")(ops.lu_unpack_of(factors[0], factors[1]))
+    return return_type("linalg_lu", "P L U")(_unpacked(factors[0], factors[1]))
 
 
 def _by_lu(lu, pivots, b, adjoint_system):
-    permutation, lower, upper = _unpack(lu, pivots)
+    permutation = _permutation(lu, pivots)
+    lower, upper = _triangles(lu)
     batch = np.broadcast_shapes(lu.shape[:-2], b.shape[:-2])
     lower, upper = (jnp.broadcast_to(x, batch + x.shape[-2:]) for x in (lower, upper))
     b = jnp.broadcast_to(b, batch + b.shape[-2:])
@@ -325,12 +364,17 @@ def _check_uplo(uplo):
     )
 
 
+def _eigh(a, uplo):
+    lower = _from_lower(a if uplo.upper() == "L" else adjoint(a))
+    return lax.linalg.eigh(lower, symmetrize_input=False)
+
+
 @op(SAME, variants="p", grad_name="LinalgEighBackward0")
 def eigh_of(A: T, UPLO: str = "L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices, in ascending order."""
     check_square("linalg.eigh", A)
     _check_uplo(UPLO)
-    vectors, values = lax.linalg.eigh(A, lower=UPLO.upper() == "L", symmetrize_input=False)
+    vectors, values = _eigh(A, UPLO)
     return values, vectors
 
 
@@ -339,7 +383,7 @@ def eigvalsh(A: T, UPLO: str = "L"):
     """The eigenvalues of Hermitian matrices (*, n, n), in ascending order: (*, n)."""
     check_square("linalg.eigvalsh", A)
     _check_uplo(UPLO)
-    return lax.linalg.eigh(A, lower=UPLO.upper() == "L", symmetrize_input=False)[1]
+    return _eigh(A, UPLO)[1]
 
 
 @composite("L o", name="eigh")

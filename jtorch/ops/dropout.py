@@ -10,23 +10,22 @@ from .._engine import random
 from .._engine.call import check_writable, write
 from .._engine.device import meta
 from .random import core, in_memory_order
-from .registry import SAME, T, check, composite, from_host, host, op, ops
+from .registry import DEFAULT, SAME, T, check, composite, from_host, host, op, ops
 
 # ---- the pure ops -------------------------------------------------------------------------------
 
 
-@op(SAME, accepts="fc", variants="p", grad_name="MulBackward0")
+@op(DEFAULT, accepts="fc", variants="p", grad_name="MulBackward0")
 def dropout_apply(input: T, mask: T, scale: float):
     """input * scale where the mask is set, input * 0 elsewhere. The mask broadcasts."""
-    noise = jnp.where(mask, np.asarray(scale, input.dtype), np.asarray(0, input.dtype))
-    return input * noise
+    return input * (mask * np.asarray(scale, input.dtype))
 
 
-@op(SAME, accepts="f", variants="p", grad_name="AddBackward0")
+@op(DEFAULT, accepts="f", variants="p", grad_name="AddBackward0")
 def alpha_dropout_apply(input: T, mask: T, scale: float, kept: float, dropped: float):
     """input * scale + kept where the mask is set, input * 0 + dropped elsewhere."""
-    scale, kept, dropped, zero = (np.asarray(v, input.dtype) for v in (scale, kept, dropped, 0))
-    return input * jnp.where(mask, scale, zero) + jnp.where(mask, kept, dropped)
+    scale, kept, dropped = (np.asarray(v, input.dtype) for v in (scale, kept, dropped))
+    return input * (mask * scale) + jnp.where(mask != 0, kept, dropped)
 
 
 @op(SAME, accepts="f", variants="p", grad_name="RreluWithNoiseBackward0")
@@ -137,7 +136,8 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
         input.dim() in (2, 3),
         lambda: (
             f"dropout1d: Expected 2D or 3D input, but received a {input.dim()}D input. Note "
-            "that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, "
+            "that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial "
+            "dimension, "
             "a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
         ),
     )

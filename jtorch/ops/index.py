@@ -17,6 +17,7 @@ from .positions import add_at, read, store, type_name, wrap
 from .registry import SAME, T, Ts, check, composite, from_host, host, op, ops
 
 _NEW = ("n",)
+_FIRST = (0,)
 _INDEX_DTYPES = (dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.bool)
 _BAD_TYPE = (
     "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables "
@@ -314,6 +315,8 @@ def getitem(input, index):
     supported.
     """
     shape = input._aval.shape
+    if type(index) is Tensor and index._aval.dtype is dtypes.int64 and index._aval.ndim and shape:
+        return ops.index_get(input, [index], _FIRST)
     spec = _basic(shape, index if type(index) is tuple else (index,))
     if spec is not None:
         return ops.basic_index(input, spec)

@@ -1,5 +1,7 @@
 """Solving, inverting and the determinants: linear algebra whose results are unique."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -207,6 +209,37 @@ def _cutoff(largest, atol, rtol, shape, dtype):
     return jnp.maximum(rtol * largest, atol or 0.0).astype(largest.dtype)
 
 
+def _pinv(a, atol, rtol, hermitian):
+    if hermitian:
+        left, values = lax.linalg.eigh(a, symmetrize_input=False)
+        right = adjoint(left)
+        size = jnp.abs(values)
+    else:
+        left, values, right = jnp.linalg.svd(a, full_matrices=False)
+        size = values
+    cutoff = _cutoff(jnp.max(size, -1, keepdims=True), atol, rtol, a.shape, a.dtype)
+    keep = size > cutoff
+    inverted = jnp.where(keep, 1 / jnp.where(keep, values, jnp.ones_like(values)), 0)
+    scaled = adjoint(right) * inverted.astype(a.dtype)[..., None, :]
+    return scaled @ adjoint(left)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
+def _pinv_smooth(a, atol, rtol, hermitian):
+    return _pinv(a, atol, rtol, hermitian)
+
+
+@_pinv_smooth.defjvp
+def _pinv_jvp(atol, rtol, hermitian, primals, tangents):
+    # Golub and Pereyra (1973), for a constant rank; equal singular values do no harm.
+    (a,), (t,) = primals, tangents
+    p = _pinv_smooth(a, atol, rtol, hermitian)
+    th, ph = adjoint(t), adjoint(p)
+    across = th - (th @ a) @ p
+    along = (th @ ph) @ p
+    return p, -(p @ t) @ p + p @ (ph @ across) + along - p @ (a @ along)
+
+
 @op(SAME, variants="p", grad_name="LinalgPinvBackward0")
 def pinv_of(A: T, atol: float | None = None, rtol: float | None = None, hermitian: bool = False):
     """The pseudo-inverse by singular values, or eigenvalues for Hermitian matrices."""
@@ -214,18 +247,7 @@ def pinv_of(A: T, atol: float | None = None, rtol: float | None = None, hermitia
     check_floating("linalg.pinv", A)
     if not A.size:
         return jnp.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
-    if hermitian:
-        values, left = jnp.linalg.eigh(A)
-        right = adjoint(left)
-        size = jnp.abs(values)
-    else:
-        left, values, right = jnp.linalg.svd(A, full_matrices=False)
-        size = values
-    cutoff = _cutoff(jnp.max(size, -1, keepdims=True), atol, rtol, A.shape, A.dtype)
-    keep = size > cutoff
-    inverted = jnp.where(keep, 1 / jnp.where(keep, values, jnp.ones_like(values)), 0)
-    scaled = adjoint(right) * inverted.astype(A.dtype)[..., None, :]
-    return scaled @ adjoint(left)
+    return _pinv_smooth(A, atol, rtol, hermitian)
 
 
 @composite("L o")

@@ -9,6 +9,7 @@ from jax import lax
 
 from .activation import log_softmax_of
 from .precision import choose, expand, full_like, narrow, widen
+from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, TS, T, check, composite, guard, op, ops
 
 _REDUCTIONS = ("none", "mean", "sum")
@@ -272,33 +273,38 @@ def _same_size(name, input, target):
         )
 
 
-@op(DEFAULT, variants="p")
+def _difference(input, target):
+    check_broadcast((input.shape, target.shape))
+    return widen(input) - widen(target)
+
+
+@op(DEFAULT, variants="p", broadcast=False)
 def mse_loss(input: T, target: T, reduction: str = "mean"):
     """(input - target)^2, reduced."""
-    d = widen(input) - widen(target)
+    d = _difference(input, target)
     return reduced(d * d, reduction)
 
 
-@op(DEFAULT, variants="p", grad_name="MeanBackward0")
+@op(DEFAULT, variants="p", grad_name="MeanBackward0", broadcast=False)
 def l1_loss(input: T, target: T, reduction: str = "mean"):
     """|input - target|, reduced."""
-    return reduced(lax.abs(widen(input) - widen(target)), reduction)
+    return reduced(lax.abs(_difference(input, target)), reduction)
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def smooth_l1_loss(input: T, target: T, reduction: str = "mean", beta: float = 1.0):
     """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = input - target."""
-    d = widen(input) - widen(target)
+    d = _difference(input, target)
     size = lax.abs(d)
     if beta == 0:
         return reduced(size, reduction)
     return reduced(choose(size < beta, 0.5 * d * d / beta, size - 0.5 * beta), reduction)
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def huber_loss(input: T, target: T, reduction: str = "mean", delta: float = 1.0):
     """d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2); d = input - target."""
-    d = widen(input) - widen(target)
+    d = _difference(input, target)
     size = lax.abs(d)
     loss = choose(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta))
     return reduced(loss, reduction)
@@ -480,9 +486,10 @@ def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None
 # --- distributions -------------------------------------------------------------------------------
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def kl_divergence(input: T, target: T, log_target: bool = False):
     """target * (log target - input) for log-probabilities `input`, unreduced."""
+    check_broadcast((input.shape, target.shape))
     x = widen(input)
     t = widen(target)
     if log_target:
@@ -529,7 +536,7 @@ def kl_div(input, target, reduction=1, *, log_target=False):
     return _kl_reduced(loss, input, numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def poisson_nll(
     input: T,
     target: T,
@@ -539,6 +546,7 @@ def poisson_nll(
     reduction: str = "mean",
 ):
     """exp(x) - t x, or x - t log(x + eps); `full` adds Stirling's term for targets above 1."""
+    check_broadcast((input.shape, target.shape))
     x = widen(input)
     t = widen(target)
     loss = lax.exp(x) - t * x if log_input else x - t * lax.log(x + eps)
@@ -573,7 +581,7 @@ def poisson_nll_loss(input, target, log_input, full, eps, reduction):
     return ops.poisson_nll(input, target, log_input, full, eps, numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def gaussian_nll(
     input: T,
     target: T,
@@ -583,6 +591,7 @@ def gaussian_nll(
     reduction: str = "mean",
 ):
     """(log var + (input - target)^2 / var) / 2, var at least eps."""
+    check_broadcast((input.shape, target.shape, var.shape))
     guard(jnp.any(var < 0), ValueError, "var has negative entry/entries")
     # torch clamps outside of autograd: the derivative passes.
     low = lax.stop_gradient(choose(var < eps, eps - var, 0.0))

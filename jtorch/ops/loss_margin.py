@@ -6,6 +6,7 @@ from jax import lax
 from .activation import vector_norm
 from .loss import legacy, numbered, reduced
 from .precision import choose, expand, narrow, widen
+from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, T, check, composite, guard, op, ops
 
 
@@ -14,11 +15,11 @@ def _at_least_zero(x):
     return choose(x >= 0, x, 0.0)
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def hinge_embedding(input: T, target: T, margin: float = 1.0, reduction: str = "mean"):
     """x where the target is 1, max(0, margin - x) where it is -1."""
     x = widen(input)
-    shape = jnp.broadcast_shapes(x.shape, target.shape)
+    shape = check_broadcast((x.shape, target.shape))
     x = jnp.broadcast_to(x, shape)
     t = jnp.broadcast_to(target, shape)
     far = choose(t == 1, 0.0, _at_least_zero(margin - x))
@@ -40,11 +41,12 @@ def hinge_embedding_loss(input, target, margin=1.0, reduction=1):
     return ops.hinge_embedding(input, target, float(margin), numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def margin_ranking(
     input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"
 ):
     """max(0, -target * (input1 - input2) + margin)."""
+    check_broadcast((input1.shape, input2.shape, target.shape))
     loss = -widen(target) * (widen(input1) - widen(input2)) + margin
     return reduced(_at_least_zero(loss), reduction)
 
@@ -108,7 +110,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction=1):
     return ops.cosine_embedding(input1, input2, target, float(margin), numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def triplet_margin(
     anchor: T,
     positive: T,
@@ -120,6 +122,7 @@ def triplet_margin(
     reduction: str = "mean",
 ):
     """max(0, |anchor - positive| - |anchor - negative| + margin) with p-norms over the last dim."""
+    check_broadcast((anchor.shape, positive.shape, negative.shape))
     a, pos, neg = widen(anchor), widen(positive), widen(negative)
     near = vector_norm(a - pos + eps, p, -1, False)
     far = vector_norm(a - neg + eps, p, -1, False)
@@ -321,9 +324,10 @@ def _log_sigmoid(x):
     return choose(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def multilabel_soft_margin(input: T, target: T, weight: T | None, reduction: str = "mean"):
     """Mean over the classes of the binary cross entropies of logits."""
+    check_broadcast((input.shape, target.shape))
     x = widen(input)
     t = widen(target)
     loss = -(t * _log_sigmoid(x) + (1 - t) * _log_sigmoid(-x))
@@ -341,9 +345,10 @@ def multilabel_soft_margin_loss(
     return ops.multilabel_soft_margin(input, target, weight, reduction)
 
 
-@op(DEFAULT, accepts="f", variants="p")
+@op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def soft_margin(input: T, target: T, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
+    check_broadcast((input.shape, target.shape))
     return reduced(lax.log1p(lax.exp(-widen(target) * widen(input))), reduction)
 
 

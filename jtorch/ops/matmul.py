@@ -609,12 +609,15 @@ def _third(x, shift, dim):
     return jax.lax.concatenate(parts, dim)
 
 
-@op(DEFAULT, variants="L o", name="cross")
+@op(SAME, variants="L o", name="cross")
 def linalg_cross(input: T, other: T, *, dim: int = -1):
     """The vector product along `dim`, which has length 3."""
     check(
         input.ndim == other.ndim,
         "linalg.cross: inputs must have the same number of dimensions.",
+    )
+    check(
+        input.dtype == other.dtype, f"expected scalar type {_name(input)} but found {_name(other)}"
     )
     check(
         input.shape[dim] == 3 and other.shape[dim] == 3,

@@ -78,6 +78,12 @@ def _converted(x, dtype, name):
         f"{name}: dtype should be floating point or complex. Got "
         f"{type_name(dtypes.from_np(dtype))}",
     )
+    have, want = dtypes.from_np(x.dtype), dtypes.from_np(dtype)
+    check(
+        dtypes.promote_types(have, want) is want,
+        f"{name}: the dtype of the input ({type_name(have)}) should be convertible without "
+        f"narrowing to the specified dtype ({type_name(want)})",
+    )
     return x.astype(dtype)
 
 

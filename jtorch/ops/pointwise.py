@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .registry import FLOAT, SAME, T, check, op, rows
-from .safe import const, is_bool, is_complex, is_float, is_nan, magnitude, select, title
+from .safe import broadcast, const, is_bool, is_complex, is_float, is_nan, magnitude, select, title
 
 _EVERY = "f m i o"
 _DOC = {
@@ -243,9 +243,10 @@ def round(input: T, *, decimals: int = 0):
     return _round(input, decimals)
 
 
-@op(SAME, accepts="uifc", variants=_EVERY, saves="out")
+@op(SAME, variants=_EVERY, saves="out")
 def relu(input: T):
     """max(input, 0), NaN passing through; the gradient at 0 is 0."""
+    check(not is_bool(input), "Boolean inputs not supported for relu")
     check(not is_complex(input), "clamp is not supported for complex types", NotImplementedError)
     return select(input <= 0, 0, input)
 
@@ -275,7 +276,7 @@ def _log_odds(x):
 def _log_odds_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
     inside = (x >= 0) & (x <= 1)
-    return _log_odds(x), dx * select(inside, 1 / (x * (1 - x)), math.nan)
+    return _log_odds(x), dx * select(inside, 1 / (lax.abs(x) * (1 - x)), math.nan)
 
 
 def _logit(x, eps):
@@ -342,6 +343,7 @@ def conj_physical(input: T):
 def polar(abs: T, angle: T):
     """The complex tensor abs * exp(i * angle); both float32 or both float64."""
     _check_parts(abs, angle)
+    abs, angle = broadcast(abs, angle)
     return lax.complex(abs * lax.cos(angle), abs * lax.sin(angle))
 
 
@@ -349,7 +351,7 @@ def polar(abs: T, angle: T):
 def complex(real: T, imag: T):
     """The complex tensor real + i * imag; both float32 or both float64. Shapes broadcast."""
     _check_parts(real, imag)
-    return lax.complex(*jnp.broadcast_arrays(real, imag))
+    return lax.complex(*broadcast(real, imag))
 
 
 def _check_parts(first, second):

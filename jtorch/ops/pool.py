@@ -337,7 +337,8 @@ def _sum_step(x, dim, span):
     strides = [1] * x.ndim
     window[dim] = span.kernel
     strides[dim] = span.stride
-    zero = lax.full((), 0, x.dtype)
+    # A constant, or JAX does not see that this is a sum.
+    zero = np.zeros((), x.dtype)
     return lax.reduce_window(x, zero, lax.add, window, strides, [(0, 0)] * x.ndim)
 
 
@@ -430,8 +431,8 @@ def lp_pool(input: T, n: int, norm_type: float, kernel_size, stride=None, ceil_m
     x = widen(input)
     powers = x * x if norm_type == 2 else x ** float(norm_type)
     mean = _avg_pool(f"lp_pool{n}d", n, powers, settings, True, None)
-    size = choose(mean > 0, mean, choose(mean < 0, mean, 0.0))
-    total = choose(size > 0, size, 0.0) * math.prod(kernel)
+    total = mean * math.prod(kernel)
+    # The root has an infinite slope at 0; torch's answer there is 0.
     zero = total == 0
     root = choose(zero, 1.0, total) ** (1.0 / norm_type)
     return narrow(choose(zero, 0.0, root), input.dtype)

@@ -6,9 +6,10 @@ import jax
 import numpy as np
 
 from .._engine import dtypes, random
-from .._engine.call import check_writable, finish_out
+from .._engine.call import check_writable, finish_out, write
 from .._engine.device import meta, resolve
 from .._engine.formats import preserve_format
+from .._engine.tape import mode
 from .._engine.tensor import Tensor
 from .copy import _format_strides as format_strides
 from .create import _check_dtype as check_dtype
@@ -17,26 +18,46 @@ from .create import _device as device_or_default
 from .create import _finish as finish
 from .create import _named_size as named_size
 from .create import _restrided as restrided
-from .create import _size as size_of
 from .registry import SAME, T, check, composite, from_host, host, op, ops
 
 # ---- the pure ops: a drawn array with the autograd history that torch gives it ------------------
 
 
-@op(SAME, variants="p", grad_name="BernoulliBackward0")
-def bernoulli_drawn(input: T, drawn: T):
-    """`drawn`, whose gradient with respect to `input` is zero."""
-    return drawn
+def _history(grad_name):
+    """An operation that hands on a drawn array; its gradient with respect to `input` is zero."""
+
+    def drawn(input: T, drawn: T):
+        """The numbers drawn."""
+        return drawn
+
+    drawn.__name__ = f"drawn_{grad_name}"
+    return op(SAME, variants="p", grad_name=grad_name)(drawn)
 
 
-@op(SAME, variants="p", grad_name="PoissonBackward0")
-def poisson_drawn(input: T, drawn: T):
-    """`drawn`, whose gradient with respect to `input` is zero."""
-    return drawn
+_HISTORIES = {
+    name: _history(name)
+    for name in (
+        "BernoulliBackward0",
+        "BernoulliBackward1",
+        "BernoulliBackward2",
+        "CauchyBackward0",
+        "ExponentialBackward0",
+        "GeometricBackward0",
+        "LogNormalBackward0",
+        "NormalBackward0",
+        "NormalBackward1",
+        "NormalBackward2",
+        "PoissonBackward0",
+        "RandomBackward0",
+        "RandomBackward1",
+        "RandomBackward2",
+        "UniformBackward0",
+    )
+}
 
 
 @op(SAME, variants="p", grad_name="NormalBackward3")
-def normal_drawn(mean: T | None, std: T | None, drawn: T):
+def normal_drawn(mean: T, std: T, drawn: T):
     """`drawn`, whose gradient with respect to `mean` and `std` is zero."""
     return drawn
 
@@ -75,6 +96,26 @@ def core(generator, name="random"):
     return found
 
 
+def size_of(name, args, size=None):
+    """The shape given as one sequence or as several integers."""
+    args = args if size is None else (size,)
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = args[0]
+    for a in args:
+        check(
+            hasattr(a, "__index__"),
+            lambda a=a: (
+                f"{name}(): argument 'size' (position 1) must be tuple of ints, "
+                f"not {type(a).__name__}"
+            ),
+            TypeError,
+        )
+    shape = tuple(map(operator.index, args))
+    for n in shape:
+        check(n >= 0, f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
 def in_memory_order(shape, strides, draw, *operands):
     """An array of `shape` drawn in the order in which a tensor of these strides lies in memory.
 
@@ -99,7 +140,7 @@ def _contiguous(shape, strides):
     return True
 
 
-def _refill(tensor, draw, *operands):
+def _refill(tensor, grad_name, draw, *operands):
     """Write drawn numbers into a tensor. The stream is left alone when that is not allowed."""
     check_writable(tensor)
     if tensor.device is meta:
@@ -107,7 +148,11 @@ def _refill(tensor, draw, *operands):
     shape = tuple(tensor.shape)
     operands = [_expandable(a, shape) for a in operands]
     array = in_memory_order(shape, tensor.stride(), draw, *operands)
-    return tensor.copy_(from_host(array, tensor.device))
+    drawn = from_host(array, tensor.device)
+    if tensor.requires_grad and mode.enabled:
+        drawn = _HISTORIES[grad_name](tensor, drawn)
+    write(tensor, drawn)
+    return tensor
 
 
 def _expandable(array, shape):
@@ -180,10 +225,6 @@ def _integer(name, argument, value):
         ) from None
     check(-(1 << 63) <= value < 1 << 63, "Overflow when unpacking long long", ValueError)
     return value
-
-
-def _float(value):
-    return float(value)
 
 
 # ---- new tensors --------------------------------------------------------------------------------
@@ -393,7 +434,7 @@ def normal(
     stream = core(generator, "normal")
 
     def draw(dtype):
-        return random.normal(size, _float(mean), _float(std), dtype, stream)
+        return random.normal(size, float(mean), float(std), dtype, stream)
 
     return _made("normal", size, draw, dtype, device, requires_grad, layout, out)
 
@@ -412,10 +453,14 @@ def _normal_of_tensors(mean, std, stream):
             tensor.dtype.np
         )
     else:
-        drawn = random.normal(shape, 0.0, _float(std), tensor.dtype.np, stream)
+        drawn = random.normal(shape, 0.0, float(std), tensor.dtype.np, stream)
     drawn = drawn + np.asarray(means).astype(tensor.dtype.np)
-    history = [v if isinstance(v, Tensor) else None for v in (mean, std)]
-    return ops.normal_drawn(*history, from_host(drawn, tensor.device))
+    drawn = from_host(drawn, tensor.device)
+    if not isinstance(std, Tensor):
+        return _HISTORIES["NormalBackward1"](mean, drawn)
+    if not isinstance(mean, Tensor):
+        return _HISTORIES["NormalBackward2"](std, drawn)
+    return ops.normal_drawn(mean, std, drawn)
 
 
 def _common_shape(mean, std):
@@ -447,15 +492,15 @@ def bernoulli(input, p=None, *, generator=None):
     if p is None:
         drawn = random.bernoulli_each(host(input), generator=stream)
     else:
-        drawn = random.bernoulli(tuple(input.shape), _float(p), input.dtype.np, stream)
-    return ops.bernoulli_drawn(input, from_host(drawn, input.device))
+        drawn = random.bernoulli(tuple(input.shape), float(p), input.dtype.np, stream)
+    return _HISTORIES["BernoulliBackward0"](input, from_host(drawn, input.device))
 
 
 @composite("f")
 def poisson(input, generator=None):
     """Poisson numbers with the rates in `input`."""
     drawn = random.poisson(host(input), core(generator, "poisson"))
-    return ops.poisson_drawn(input, from_host(drawn, input.device))
+    return _HISTORIES["PoissonBackward0"](input, from_host(drawn, input.device))
 
 
 @composite("f")
@@ -502,17 +547,21 @@ def _from_to(name, low, high, named):
 @composite("m", name="uniform_")
 def uniform_in_place(self, low=0.0, high=1.0, *, generator=None, **named):
     """Fill with uniform numbers in [from, to)."""
-    low, high = map(_float, _from_to("uniform_", low, high, named))
+    low, high = map(float, _from_to("uniform_", low, high, named))
     stream, dtype = core(generator, "uniform_"), self.dtype.np
-    return _refill(self, lambda shape, _: random.uniform(shape, low, high, dtype, stream))
+    return _refill(
+        self, "UniformBackward0", lambda shape, _: random.uniform(shape, low, high, dtype, stream)
+    )
 
 
 @composite("m", name="normal_")
 def normal_in_place(self, mean=0.0, std=1.0, *, generator=None):
     """Fill with normal numbers."""
-    mean = mean if isinstance(mean, complex) else _float(mean)
-    std, stream, dtype = _float(std), core(generator, "normal_"), self.dtype.np
-    return _refill(self, lambda s, dense: random.normal(s, mean, std, dtype, stream, dense))
+    mean = mean if isinstance(mean, complex) else float(mean)
+    std, stream, dtype = float(std), core(generator, "normal_"), self.dtype.np
+    return _refill(
+        self, "NormalBackward0", lambda s, dense: random.normal(s, mean, std, dtype, stream, dense)
+    )
 
 
 @composite("m", name="random_")
@@ -520,11 +569,14 @@ def random_in_place(self, *bounds, generator=None, **named):
     """Fill with integers: over the dtype's range, in [0, to), or in [from, to)."""
     stream, dtype = core(generator, "random_"), self.dtype.np
     if not bounds and not named:
-        return _refill(self, lambda shape, _: random.random(shape, dtype, stream))
+        return _refill(
+            self, "RandomBackward2", lambda shape, _: random.random(shape, dtype, stream)
+        )
     low, high = _random_bounds(bounds, named)
     low = _integer("random_", "from", low)
     high = None if high is None else _integer("random_", "to", high)
-    return _refill(self, lambda shape, _: random.randint(shape, low, high, dtype, stream))
+    name = "RandomBackward1" if len(bounds) == 1 and not named else "RandomBackward0"
+    return _refill(self, name, lambda shape, _: random.randint(shape, low, high, dtype, stream))
 
 
 def _random_bounds(bounds, named):
@@ -545,37 +597,54 @@ def bernoulli_in_place(self, p=0.5, *, generator=None):
     stream, dtype = core(generator, "bernoulli_"), self.dtype.np
     if isinstance(p, Tensor):
         return _refill(
-            self, lambda _, __, each: random.bernoulli_each(each, dtype, stream), host(p)
+            self,
+            "BernoulliBackward1",
+            lambda _, __, each: random.bernoulli_each(each, dtype, stream),
+            host(p),
         )
-    p = _float(p)
-    return _refill(self, lambda shape, _: random.bernoulli(shape, p, dtype, stream))
+    p = float(p)
+    return _refill(
+        self, "BernoulliBackward2", lambda shape, _: random.bernoulli(shape, p, dtype, stream)
+    )
 
 
 @composite("m", name="exponential_")
 def exponential_in_place(self, lambd=1.0, *, generator=None):
     """Fill with exponential numbers of rate `lambd`."""
-    lambd, stream, dtype = _float(lambd), core(generator, "exponential_"), self.dtype.np
-    return _refill(self, lambda shape, _: random.exponential(shape, lambd, dtype, stream))
+    lambd, stream, dtype = float(lambd), core(generator, "exponential_"), self.dtype.np
+    return _refill(
+        self,
+        "ExponentialBackward0",
+        lambda shape, _: random.exponential(shape, lambd, dtype, stream),
+    )
 
 
 @composite("m", name="geometric_")
 def geometric_in_place(self, p, *, generator=None):
     """Fill with the number of trials until the first success of probability `p`."""
-    p, stream, dtype = _float(p), core(generator, "geometric_"), self.dtype.np
-    return _refill(self, lambda shape, _: random.geometric(shape, p, dtype, stream))
+    p, stream, dtype = float(p), core(generator, "geometric_"), self.dtype.np
+    return _refill(
+        self, "GeometricBackward0", lambda shape, _: random.geometric(shape, p, dtype, stream)
+    )
 
 
 @composite("m", name="cauchy_")
 def cauchy_in_place(self, median=0.0, sigma=1.0, *, generator=None):
     """Fill with Cauchy numbers."""
-    median, sigma = _float(median), _float(sigma)
+    median, sigma = float(median), float(sigma)
     stream, dtype = core(generator, "cauchy_"), self.dtype.np
-    return _refill(self, lambda shape, _: random.cauchy(shape, median, sigma, dtype, stream))
+    return _refill(
+        self, "CauchyBackward0", lambda shape, _: random.cauchy(shape, median, sigma, dtype, stream)
+    )
 
 
 @composite("m", name="log_normal_")
 def log_normal_in_place(self, mean=1.0, std=2.0, *, generator=None):
     """Fill with the exponentials of normal numbers of this mean and deviation."""
-    mean, std = _float(mean), _float(std)
+    mean, std = float(mean), float(std)
     stream, dtype = core(generator, "log_normal_"), self.dtype.np
-    return _refill(self, lambda shape, _: random.log_normal(shape, mean, std, dtype, stream))
+    return _refill(
+        self,
+        "LogNormalBackward0",
+        lambda shape, _: random.log_normal(shape, mean, std, dtype, stream),
+    )

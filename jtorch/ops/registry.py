@@ -15,7 +15,16 @@ import numpy as np
 
 from .._engine import device as devices
 from .._engine import dtypes, trace
-from .._engine.call import LEGACY_NAMES, apply, cast_result, check_writable, finish_out, inplace, write
+from .._engine.call import (
+    LEGACY_NAMES,
+    apply,
+    cast_result,
+    check_writable,
+    finish_out,
+    forget_version,
+    inplace,
+    write,
+)
 from .._engine.signature import Operation, camel, guard
 from .._engine.tensor import Tensor, from_array, value_of
 from . import promotion
@@ -148,8 +157,12 @@ def op(
     saves=None,
     grad_name=None,
     broadcast=True,
+    verify=None,
 ):
-    """Declare an operation: a pure function of JAX arrays and static attributes. See `docs/design/ops.md`."""
+    """Declare an operation: a pure function of JAX arrays and static attributes. See `docs/design/ops.md`.
+
+    verify: called with the avals of the operands before they are promoted (None for absent ones), to refuse some.
+    """
 
     def declare(fn):
         key = fn.__name__
@@ -157,6 +170,7 @@ def op(
         parameters = _parameters(fn)
         shown = name or key
         made = _Maker(shown, fn, kind, accepts, parameters, broadcast)
+        made.verify = verify
         operation = Operation(
             shown,
             made,
@@ -293,6 +307,7 @@ class _Maker:
         self.static = [p for p in parameters if not p.is_operand]
         self.listed = any(p.role is Ts for p in self.operands)
         self.broadcast = broadcast
+        self.verify = None
         self.operation = None
 
     def __call__(self, attrs, avals):
@@ -300,6 +315,8 @@ class _Maker:
         values = attrs[1:] if self.listed else attrs
         spans = self._spans(counts)
         self._check_operands(spans, avals)
+        if self.verify is not None:
+            self.verify(avals)
         promoted = [a for p, span in spans if p.role is not S for a in avals[span]]
         working = promotion.working_dtype(self.kind, promoted)
         first = next((a for a in avals if a is not None and not a.scalar), None)
@@ -631,6 +648,7 @@ def _composite_forms(name, fn, parameters, tokens):
                 raise RuntimeError(
                     f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(result.shape)}"
                 )
+            forget_version(result._edge[0] if result._edge else None, input)
             write(input, cast_result(result, input._aval.dtype))
             return input
 

@@ -9,6 +9,8 @@ import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 
+from .promotion import check_broadcast
+
 _HALF = (jnp.dtype(jnp.float16), jnp.dtype(jnp.bfloat16))
 
 
@@ -56,6 +58,12 @@ def is_symbolic_zero(tangent):
     return type(tangent) is SymbolicZero
 
 
+def broadcast(*arrays):
+    """Arrays of one shape. Raises torch's RuntimeError when their shapes do not go together."""
+    shape = check_broadcast([a.shape for a in arrays])
+    return [jnp.broadcast_to(a, shape) for a in arrays]
+
+
 def const(value):
     """`value` with its gradient cut off."""
     return lax.stop_gradient(value)
@@ -90,6 +98,8 @@ def safe_sqrt(x):
 
 def magnitude(x):
     """Absolute value with gradient 0 at 0 (jax gives 1). Real or complex in, real out."""
+    if jnp.issubdtype(x.dtype, jnp.unsignedinteger):
+        return x
     return _absolute(x) if is_float(x) else lax.abs(x)
 
 

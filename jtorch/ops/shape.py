@@ -54,7 +54,7 @@ def cat(tensors: Ts, dim: int = 0):
     Shapes agree in all other dimensions; 1-D tensors without elements are left out. Raises
     RuntimeError for an empty list, 0-dim tensors and sizes that do not match.
     """
-    check(tensors, "torch.cat(): expected a non-empty list of Tensors")
+    check(tensors, "torch.cat(): expected a non-empty list of Tensors", ValueError)
     for i, t in enumerate(tensors):
         check(t.ndim, f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     kept = [t for t in tensors if not _legacy_empty(t)]
@@ -422,7 +422,13 @@ def broadcast_tensors(*tensors):
     """The tensors expanded to their common shape, as views."""
     tensors = _tensor_args(tensors)
     shape = ops.broadcast_shapes(*(tuple(t.shape) for t in tensors))
-    return tuple(ops.expand(t, tuple(shape)) for t in tensors)
+    return tuple(view_in(t, tuple(shape)) for t in tensors)
+
+
+def view_in(t, shape):
+    """The tensor expanded to `shape`, as a view."""
+    # Nothing is repeated when the shape is there already, and the view can be written to.
+    return ops.view(t, shape) if tuple(t.shape) == shape else ops.expand(t, shape)
 
 
 @composite("f")

@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from .registry import FLOAT, TS, T, check, op, rows
-from .safe import is_symbolic_zero, select
+from .safe import is_nan, is_symbolic_zero, select
 
 _BOTH = "f m i o S"
 _DOC = {
@@ -45,6 +45,11 @@ def ndtri(input: T):
 @op(FLOAT, accepts="buif", variants="S o")
 def erfcx(input: T):
     """exp(input**2) * erfc(input), without overflow for large input."""
+    return _erfcx(input.astype(jnp.float64)).astype(input.dtype)
+
+
+@jax.custom_jvp
+def _erfcx(input):
     large = input > 8
     near = select(large, 8, input)
     far = select(large, input, 8)
@@ -55,6 +60,13 @@ def erfcx(input: T):
         series = 1 - k * step * series
     direct = lax.exp(jnp.square(near)) * lax.erfc(near)
     return select(large, series / (far * math.sqrt(math.pi)), direct)
+
+
+@_erfcx.defjvp
+def _erfcx_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    out = _erfcx(x)
+    return out, dx * (2 * x * out - 2 / math.sqrt(math.pi))
 
 
 # The gamma family.
@@ -91,6 +103,26 @@ def special_psi(input: T):
     return _digamma(input)
 
 
+@jax.custom_jvp
+def _zeta(s, q):
+    return lax.zeta(s, q)
+
+
+def _zeta_jvp(primals, tangents):
+    s, q = primals
+    ds, dq = tangents
+    check(
+        is_symbolic_zero(ds),
+        "the derivative for 'self' is not implemented in torch.special.zeta",
+        NotImplementedError,
+    )
+    slope = jnp.zeros_like(q) if is_symbolic_zero(dq) else -s * _zeta(s + 1, q) * dq
+    return _zeta(s, q), slope
+
+
+_zeta.defjvp(_zeta_jvp, symbolic_zeros=True)
+
+
 def _polygamma(x, n):
     check(n >= 0, "polygamma(n, x) does not support negative n.")
     if n == 0:
@@ -98,14 +130,14 @@ def _polygamma(x, n):
     if n == 1:
         return _trigamma(x)
     sign = 1.0 if n % 2 else -1.0
-    return sign * math.factorial(n) * lax.zeta(jnp.full_like(x, n + 1), x)
+    return sign * math.factorial(n) * _zeta(jnp.full_like(x, n + 1), x)
 
 
 def _trigamma(x):
     # Reflection below 1/2: psi1(1 - x) + psi1(x) = (pi / sin(pi x))^2.
     low = x < 0.5
     y = select(low, 1 - x, x)
-    value = lax.zeta(jnp.full_like(y, 2), y)
+    value = _zeta(jnp.full_like(y, 2), y)
     sine = select(low, lax.sin(math.pi * x), 1)
     return select(low, jnp.square(math.pi / sine) - value, value)
 
@@ -167,7 +199,7 @@ def special_gammaincc(input: T, other: T):
 @op(FLOAT, accepts="buif", variants="S o")
 def zeta(input: TS, other: TS):
     """Hurwitz zeta function: sum over k >= 0 of (k + other)**-input."""
-    return lax.zeta(*jnp.broadcast_arrays(input, other))
+    return _zeta(*jnp.broadcast_arrays(input, other))
 
 
 # Entropy terms.
@@ -214,13 +246,25 @@ def xlog1py(input: TS, other: TS):
     return _xlog1py(*jnp.broadcast_arrays(input, other))
 
 
+@jax.custom_jvp
+def _entropy(x):
+    positive = x > 0
+    safe = select(positive, x, 1)
+    outside = select(x < 0, lax.full_like(x, -jnp.inf), 0)
+    return select(is_nan(x), x, select(positive, -safe * lax.log(safe), outside))
+
+
+@_entropy.defjvp
+def _entropy_jvp(primals, tangents):
+    # log gives torch's answers off the positive axis too: inf at 0, NaN below.
+    (x,), (dx,) = primals, tangents
+    return _entropy(x), dx * (-lax.log(x) - 1)
+
+
 @op(FLOAT, accepts="buif", variants="S o")
 def entr(input: T):
     """-input * log(input): 0 at 0, -inf below."""
-    positive = input > 0
-    safe = select(positive, input, 1)
-    value = select(positive, -safe * lax.log(safe), select(input < 0, -jnp.inf, 0))
-    return select(lax.ne(input, input), input, value)
+    return _entropy(input)
 
 
 # Bessel functions. Averages over an angle and integrals over the half-line converge exponentially
@@ -310,6 +354,15 @@ def _k_scaled(x, order):
     return jnp.sum(weight * lax.exp(-jnp.expand_dims(x, -1) * rate), axis=-1)
 
 
+def _k_far(x, order):
+    """exp(x) * K_order(x) for large x by Hankel's series."""
+    term = total = jnp.ones_like(x)
+    for k in range(1, 22):
+        term = term * ((4 * order * order - (2 * k - 1) ** 2) / (8 * k)) / x
+        total = total + term
+    return lax.sqrt(math.pi / 2 / x) * total
+
+
 def _k_small(x, order):
     """K_order(x) for 0 < x < 1 by its power series."""
     quarter, log = jnp.square(x / 2), lax.log(x / 2) + np.euler_gamma
@@ -328,7 +381,9 @@ def _k(x, order, scaled):
     small = x < 1
     tiny = select(small & (x > 0), x, 0.5)
     large = select(small, 1, x)
-    low, high = _k_small(tiny, order), _k_scaled(large, order)
+    far = x > _FAR
+    low, high = _k_small(tiny, order), _k_scaled(select(far, _FAR, large), order)
+    high = select(far, _k_far(select(far, x, _FAR), order), high)
     value = select(
         small, low * lax.exp(tiny) if scaled else low, high if scaled else high * lax.exp(-large)
     )

@@ -5,6 +5,7 @@ import operator
 
 from .._engine.tensor import Tensor
 from .registry import check, composite, ops, wrap_dim
+from .shape import view_in
 
 # ---- ranks --------------------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ def movedim(input, source, destination):
 @composite("m")
 def expand_as(input, other):
     """The tensor expanded to the shape of `other`, as a view."""
-    return ops.expand(input, tuple(other.shape))
+    return view_in(input, tuple(other.shape))
 
 
 @composite("m")
@@ -138,7 +139,7 @@ def reshape_as(input, other):
 @composite("f m")
 def broadcast_to(input, size):
     """The tensor expanded to `size`, as a view."""
-    return ops.expand(input, tuple(size))
+    return view_in(input, tuple(size))
 
 
 # ---- cutting up ---------------------------------------------------------------------------------
