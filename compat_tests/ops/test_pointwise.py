@@ -52,7 +52,7 @@ def test_unary(name):
 @pytest.mark.parametrize("name", UNARY)
 def test_unary_special_points(name):
     """At 0, -0, 1, inf and NaN, gradients included."""
-    # Values only where the slope is infinite and its sign, or inf against NaN, is a matter of taste.
+    # Values only, where the slope is infinite and its sign (or inf against NaN) a matter of taste.
     singular = name in "tan lgamma digamma i0 sinc asin acos acosh rsqrt sgn arcsin".split()
     expression(f"torch.{name}(x)", {"x": SPOTS}, grad=not singular)
 

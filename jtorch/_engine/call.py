@@ -57,13 +57,17 @@ def _coerce(op, a, position):
 
 
 def compute(op, args, attrs):
-    """Record `op`, on the tape too if gradients are wanted: (Value or list of Values, TapeNode or None)."""
+    """Record `op`, on the tape too if gradients are wanted.
+
+    Returns (Value or list of Values, TapeNode or None, whether an operand is a view or has a layout of its own).
+    """
     if autocast is not None:
         args = autocast(op, args)
     operands = []
     key = [attrs]
     edges = None
     mask = 0
+    strided = False
     for a in args:
         c = a.__class__
         if c not in _plain:
@@ -84,15 +88,18 @@ def compute(op, args, attrs):
             if v is None:
                 v = a._st.read()
         else:
+            strided = True
             v = value_of(a)
             if view.base is not None:
                 _fresh_edge(a)
         if a._rg and v.aval.differentiable:
+            n = len(operands)
+            mask |= 1 << n
             if edges is None:
-                edges = {}
-            i = len(operands)
-            mask |= 1 << i
-            edges[i] = a._edge or tape.leaf_edge(a, a._autograd_meta())
+                edges = []
+            while len(edges) < n:
+                edges.append(None)
+            edges.append(a._edge or tape.leaf_edge(a, a._autograd_meta()))
         operands.append(v)
         key.append(v.aval)
     key = tuple(key)
@@ -102,13 +109,14 @@ def compute(op, args, attrs):
         sig = op.signature(key)
     if sig.guards:
         sig = trace.checked(sig, operands)
-    if mask and mode.enabled and sig.differentiable:
-        pullback = sig.vjps.get(mask) or sig.vjp(mask)
-        versions = _versions(pullback.used, args) if pullback.used and not op.saves_out else None
-        every = tuple([edges.get(i) for i in range(len(operands))])
-        made = _record(sig, operands)
-        return made, TapeNode(pullback, operands, every, versions)
-    return _record(sig, operands), None
+    if not (mask and mode.enabled and sig.differentiable):
+        return _record(sig, operands), None, strided
+    pullback = sig.vjps.get(mask) or sig.vjp(mask)
+    versions = _versions(pullback.watched, args) if pullback.watched and not op.saves_out else None
+    while len(edges) < len(operands):
+        edges.append(None)
+    made = _record(sig, operands)
+    return made, TapeNode(pullback, operands, tuple(edges), versions), strided
 
 
 def _check_numbers(operands):
@@ -141,7 +149,7 @@ def apply(op, args, attrs):
         handled = override(op, args, attrs)
         if handled is not NotImplemented:
             return handled
-    made, node = compute(op, args, attrs)
+    made, node, strided = compute(op, args, attrs)
     if made.__class__ is Value:
         if node is None:
             t = wrap(made)
@@ -151,7 +159,7 @@ def apply(op, args, attrs):
                 node.versions = [_version_of(t)]
         if op.multi:
             return [t]
-        if op.elementwise and any(isinstance(a, Tensor) and a._view is not None for a in args):
+        if strided and op.elementwise:
             return _restride(t, args)
         return t
     if node is None:
@@ -175,9 +183,9 @@ def apply_view(view_op, t, attrs, label=None):
             f"{view_op.operation.name}(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
         )
     if attrs.__class__ is Runtime:
-        made, node = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
+        made, node, _ = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
     else:
-        made, node = compute(view_op.operation, (t,), attrs)
+        made, node, _ = compute(view_op.operation, (t,), attrs)
     if node is None:
         return make_view(t, view_op, attrs, made, None)
     node.label = label
@@ -265,7 +273,7 @@ def inplace(op, t, args, attrs):
     if not isinstance(t, Tensor):
         raise TypeError(f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}")
     check_writable(t)
-    made, node = compute(op, args, attrs)
+    made, node, _ = compute(op, args, attrs)
     forget_version(node, t)
     if made.__class__ is not Value:
         raise NotImplementedError(f"torch.{op.name}_: an in-place form with several results is not supported by jtorch")
@@ -285,8 +293,9 @@ def forget_version(node, t):
 
     torch's in-place forms keep a copy of the operand they overwrite for the same end.
     """
-    if node is not None and node.versions:
-        node.versions = [v for v in node.versions if v[0] is not t._vc]
+    versions = getattr(node, "versions", None)
+    if versions:
+        node.versions = [v for v in versions if v[0] is not t._vc]
 
 
 def cast_result(result, dtype):

@@ -310,10 +310,11 @@ class Pullback:
     """How gradients flow back through a signature.
 
     used: positions of the inputs that the gradient needs (saved by the tape).
+    watched: those of them that are tensors, whose modification in place would be an error.
     wanted: positions of the inputs that get a gradient, in the order of the results.
     """
 
-    __slots__ = ("sig", "mask", "wanted", "used", "_by_cotangents")
+    __slots__ = ("sig", "mask", "wanted", "used", "watched", "_by_cotangents")
 
     def __init__(self, sig, mask):
         self.sig = sig
@@ -321,6 +322,7 @@ class Pullback:
         self.wanted = tuple(i for i in range(len(sig.avals)) if mask >> i & 1)
         self._by_cotangents = {}
         self.used = self._trace(self._all_cotangents())[1]
+        self.watched = tuple(i for i in self.used if not sig.avals[i].scalar)
 
     def _all_cotangents(self):
         return tuple(i for i in range(self.sig.n_outs) if self.sig.outs[i].differentiable)

@@ -361,10 +361,15 @@ _new = object.__new__
 
 def wrap(value, edge=None):
     """A new tensor with storage of its own."""
+    st = _new(Storage)
+    st.value = value
+    st.aval = aval = value.aval
+    st.version = st._address = 0
+    st.alias = st.layout = None
     t = _new(Tensor)
-    t._st = Storage(value)
+    t._st = st
     t._view = None
-    t._aval = value.aval
+    t._aval = aval
     t._edge = edge
     t._rg = edge is not None
     t._meta = None

@@ -20,14 +20,12 @@ _lock = threading.RLock()
 
 
 class Trace:
-    """The pending nodes of one thread on one device."""
+    """The pending nodes of one thread on one device. limit: the number of values at which it is executed."""
 
-    __slots__ = ("nodes", "values", "inputs", "slots", "scalars", "guards", "bytes", "lock", "device", "thread")
+    __slots__ = ("nodes", "values", "inputs", "slots", "scalars", "guards", "bytes", "limit", "device")
 
     def __init__(self, device):
         self.device = device
-        self.lock = _lock
-        self.thread = threading.get_ident()
         self.reset()
 
     def reset(self):
@@ -39,6 +37,7 @@ class Trace:
         self.scalars = []
         self.guards = []
         self.bytes = 0
+        self.limit = settings.max_nodes
 
 
 class _State(threading.local):
@@ -61,21 +60,18 @@ class _State(threading.local):
 state = _State()
 
 
+_new = object.__new__
+
+
 def record(sig, operands):
     """Record a node; `operands` are Values and Python numbers in the order of `sig.avals`. Returns its Values.
 
     A single output is returned bare.
     """
     trace = state.trace
-    if trace.device is not sig.device or state.direct:
-        if sig.device is devices.meta:
-            made = [Value(o, META) for o in sig.outs]
-            return made[0] if sig.single else made[: sig.n_outs]
-        if state.direct:
-            return _run_directly(sig, operands)
-        trace = state.trace = state.of(sig.device)
-        operands = [_moved(o, sig.device) for o in operands]
-    with trace.lock:
+    if trace.device is not sig.device:
+        return _record_elsewhere(sig, operands)
+    with _lock:
         node = [sig]
         for v in operands:
             if v.__class__ is not Value:
@@ -89,15 +85,29 @@ def record(sig, operands):
         trace.nodes.append(tuple(node))
         values = trace.values
         if sig.single:
-            made = Value(sig.outs[0])
+            made = _new(Value)
+            made.aval = sig.outs[0]
+            made.array = None
             made.trace = trace
-            made.slot = len(values)
+            made.slot = slot = len(values)
             values.append(made)
         else:
             made = _add_outputs(trace, sig)
-    if len(trace.nodes) >= settings.max_nodes or trace.bytes >= settings.max_bytes:
+            slot = len(values)
+    if slot >= trace.limit:
         _bound(trace)
     return made
+
+
+def _record_elsewhere(sig, operands):
+    """Record on another device than the last time, or do what is not recorded."""
+    if state.direct:
+        return _run_directly(sig, operands)
+    if sig.device is devices.meta:
+        made = [Value(o, META) for o in sig.outs]
+        return made[0] if sig.single else made[: sig.n_outs]
+    state.trace = state.of(sig.device)
+    return record(sig, [_moved(o, sig.device) for o in operands])
 
 
 def checked(sig, operands):
@@ -133,6 +143,8 @@ def _add_input(trace, v):
     trace.inputs.append(v)
     trace.slots[id(v)] = slot
     trace.bytes += v.aval.nbytes
+    if trace.bytes >= settings.max_bytes:
+        trace.limit = 0
     return slot
 
 
@@ -173,7 +185,7 @@ def _bound(trace):
     The cut is made before the last node that looks like the first, so that a loop which never looks at a value is cut
     at the same place of its body every time and repeats one trace rather than many.
     """
-    with trace.lock:
+    with _lock:
         nodes = trace.nodes
         first = nodes[0][0]
         cut = len(nodes)
@@ -230,7 +242,7 @@ def _record_again(trace, sig, operands, made, guards=()):
 
 def flush(trace, reason):
     """Execute everything pending on a trace."""
-    with trace.lock:
+    with _lock:
         if not trace.nodes:
             return
         pending = (trace.nodes, trace.values, trace.inputs, trace.scalars, trace.guards)
@@ -269,11 +281,18 @@ def synchronize():
         execute.check_guards()
 
 
+# The current trace in direct mode: no signature is for its device, so recording takes the slow path.
+_NOWHERE = Trace(None)
+
+
 class direct_mode:
     """Inside, operations run at once on the arrays they are given, which may be JAX tracers."""
 
     def __enter__(self):
         state.direct += 1
+        state.trace = _NOWHERE
 
     def __exit__(self, *exc):
         state.direct -= 1
+        if not state.direct:
+            state.trace = state.of(devices.cpu)

@@ -1,14 +1,16 @@
 """Neural networks: modules, parameters, initialisers, functions."""
 
-from . import functional, init, modules, parameter, utils
+from . import functional, init, modules, parallel, parameter, utils
 from .modules import *  # noqa: F403  (torch.nn re-exports every layer)
 from .modules.module import Module
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = sorted(
     [
         *modules.__all__,
         "Buffer",
+        "DataParallel",
         "Module",
         "Parameter",
         "UninitializedBuffer",
@@ -16,6 +18,7 @@ __all__ = sorted(
         "functional",
         "init",
         "modules",
+        "parallel",
         "parameter",
         "utils",
     ]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import choose, expand, full_like, narrow, widen
+from .precision import choose, expand, full_like, magnitude, narrow, widen
 from .promotion import check_broadcast
 from .registry import DEFAULT, FLOAT, SAME, Dim, Dims, DType, T, check, composite, op, ops
 
@@ -297,8 +297,11 @@ def hardsigmoid(input: T):
 def hardswish(input: T):
     """0 below -3, x above 3, x * (x + 3) / 6 between."""
     x = widen(input)
+    inside = (x > -3) & (x < 3)
+    safe = choose(inside, x, 0.0)
     # x * 0 as torch has it: -0 for finite numbers, NaN for -inf.
-    return choose(x <= -3, x * 0, choose(x >= 3, x, x * (x + 3) / 6))
+    outside = choose(x <= -3, lax.stop_gradient(x * 0), x)
+    return choose(inside, safe * (safe + 3) / 6, outside)
 
 
 @op(DEFAULT, accepts="f", variants="f m F")
@@ -452,7 +455,7 @@ def vector_norm(x, p, dims, keepdim):
     """The p-norm of `x` over `dims`, with torch's derivative 0 where the norm is 0."""
     if p == 0:
         return jnp.sum(narrow(x != 0, x.dtype), dims, keepdims=keepdim)
-    size = lax.abs(x)
+    size = magnitude(x)
     if p == math.inf:
         return jnp.max(size, dims, keepdims=keepdim)
     if p == -math.inf:

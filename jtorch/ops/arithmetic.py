@@ -380,11 +380,25 @@ def _power_jvp(primals, tangents):
 _power.defjvp(_power_jvp, symbolic_zeros=True)
 
 
-@op(SAME, variants=_EVERY, grad_name="PowBackward1")
+@op(SAME, variants="f m o", grad_name="PowBackward1")
 def float_power(input: TS, exponent: TS):
     """input to the power of exponent, computed in float64 (complex128 for complex operands)."""
     wide = jnp.complex128 if is_complex(input) or is_complex(exponent) else jnp.float64
     return _power(*broadcast(input.astype(wide), exponent.astype(wide)))
+
+
+@composite("m")
+def float_power_(input, exponent):
+    """`float_power` written into input, which must be float64 (complex128 for complex operands)."""
+    kinds = [v.dtype.is_complex if hasattr(v, "dtype") else type(v) is complex
+             for v in (input, exponent)]  # fmt: skip
+    wide = dtypes.complex128 if any(kinds) else dtypes.float64
+    check(
+        input.dtype == wide,
+        f"the base given to float_power_ has dtype {title(input.dtype)} but the operation's result "
+        f"requires dtype {title(wide)}",
+    )
+    return input.copy_(ops.float_power(input, exponent))
 
 
 @op(FLOAT, variants=_EVERY)

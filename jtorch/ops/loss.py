@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .activation import log_softmax_of
-from .precision import choose, expand, full_like, narrow, widen
+from .precision import choose, expand, full_like, magnitude, narrow, widen
 from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, TS, T, check, composite, guard, op, ops
 
@@ -288,14 +288,14 @@ def mse_loss(input: T, target: T, reduction: str = "mean"):
 @op(DEFAULT, variants="p", grad_name="MeanBackward0", broadcast=False)
 def l1_loss(input: T, target: T, reduction: str = "mean"):
     """|input - target|, reduced."""
-    return reduced(lax.abs(_difference(input, target)), reduction)
+    return reduced(magnitude(_difference(input, target)), reduction)
 
 
 @op(DEFAULT, accepts="f", variants="p", broadcast=False)
 def smooth_l1_loss(input: T, target: T, reduction: str = "mean", beta: float = 1.0):
     """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = input - target."""
     d = _difference(input, target)
-    size = lax.abs(d)
+    size = magnitude(d)
     if beta == 0:
         return reduced(size, reduction)
     return reduced(choose(size < beta, 0.5 * d * d / beta, size - 0.5 * beta), reduction)
@@ -305,7 +305,7 @@ def smooth_l1_loss(input: T, target: T, reduction: str = "mean", beta: float = 1
 def huber_loss(input: T, target: T, reduction: str = "mean", delta: float = 1.0):
     """d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2); d = input - target."""
     d = _difference(input, target)
-    size = lax.abs(d)
+    size = magnitude(d)
     loss = choose(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta))
     return reduced(loss, reduction)
 

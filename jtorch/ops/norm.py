@@ -17,8 +17,8 @@ from .registry import SAME, S, T, check, composite, op, ops
 def standardize(x, axes, eps):
     """(x - mean) / sqrt(var + eps) over `axes`, with the mean and the variance used (kept dims).
 
-    Only the first result is differentiable. Its derivative is written out: two sums instead of the
-    four that follow from differentiating mean and variance one by one.
+    The derivative is written out: two sums instead of the four that follow from differentiating
+    mean and variance one by one.
     """
     count = math.prod(x.shape[a] for a in axes)
     mean = jnp.sum(x, axes, keepdims=True) / count
@@ -34,9 +34,10 @@ def _standardize_jvp(axes, eps, primals, tangents):
     count = math.prod(x.shape[a] for a in axes)
     y, mean, var = standardize(x, axes, eps)
     slope = jnp.sum(y * t, axes, keepdims=True) / count
-    centered = t - jnp.sum(t, axes, keepdims=True) / count
+    shift = jnp.sum(t, axes, keepdims=True) / count
+    centered = t - shift
     dy = (centered - y * slope) * lax.rsqrt(var + eps)
-    return (y, mean, var), (dy, jnp.zeros_like(mean), jnp.zeros_like(var))
+    return (y, mean, var), (dy, shift, 2 * slope * lax.sqrt(var + eps))
 
 
 def _scale_channels(y, weight, bias):
@@ -63,7 +64,8 @@ def _check_channels(input, **given):
 
 
 def _advance(running, batch, momentum):
-    """Running statistics moved towards those of the batch by torch's formula."""
+    """Running statistics moved towards those of the batch by torch's formula; no gradient."""
+    batch = lax.stop_gradient(batch)
     m = narrow(momentum, running.dtype)
     return m * narrow(batch, running.dtype) + (1 - m) * running
 
@@ -180,8 +182,9 @@ def batch_norm(
 
 def _store_running(running_mean, running_var, updated):
     if updated:
-        running_mean.detach().copy_(updated[0].detach())
-        running_var.detach().copy_(updated[1].detach())
+        # Through .data: torch does not count this write as a new version of the statistics.
+        running_mean.data.copy_(updated[0].detach())
+        running_var.data.copy_(updated[1].detach())
 
 
 # --- instance norm -----------------------------------------------------------------------------

@@ -18,12 +18,13 @@ BINARY = {
 }  # fmt: skip
 COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
 IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+_COMMON = frozenset((Tensor, float, int))
 _OPERANDS = (Tensor, bool, int, float, complex, np.generic)
 
 
 def _binary(function):
     def operator(self, other):
-        if other.__class__ is not Tensor and not isinstance(other, _OPERANDS):
+        if other.__class__ not in _COMMON and not isinstance(other, _OPERANDS):
             return NotImplemented
         return function(self, other)
 
@@ -41,7 +42,7 @@ def _reflected(function):
 
 def _comparison(function, if_foreign):
     def operator(self, other):
-        if other.__class__ is not Tensor and not isinstance(other, _OPERANDS):
+        if other.__class__ not in _COMMON and not isinstance(other, _OPERANDS):
             return if_foreign
         return function(self, other)
 
@@ -84,9 +85,15 @@ def attach_operators():
         _attach(f"__i{symbol}__", _binary(getattr(Tensor, BINARY[symbol].replace("true_divide", "div") + "_")))
     Tensor.__neg__ = ops.neg
     Tensor.__pos__ = lambda self: self
-    Tensor.__invert__ = ops.bitwise_not
+    Tensor.__invert__ = _invert
     Tensor.__abs__ = ops.abs
     Tensor.__hash__ = lambda self: id(self)
+
+
+def _invert(self):
+    if self.dtype.kind in "fc":
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return ops.bitwise_not(self)
 
 
 def _swap_args(name):

@@ -143,7 +143,7 @@ def pad(input, pad, mode="constant", value=None):
 
     Modes "constant" (any dimensions; negative paddings cut off), "reflect", "replicate" and
     "circular" (the last one to three of N, C, *). Raises NotImplementedError for other modes,
-    ValueError for a `value` outside of constant mode.
+    RuntimeError for a `value` outside of constant mode.
     """
     pad = tuple(int(p) for p in np.ravel(pad))
     check(mode in _MODES, f"Unrecognised padding mode {mode}", NotImplementedError)
@@ -152,6 +152,5 @@ def pad(input, pad, mode="constant", value=None):
     check(
         value is None or value == 0,
         f'Padding mode "{mode}" doesn\'t take in value argument',
-        ValueError,
     )
     return ops.pad_border(input, pad, mode)

@@ -38,6 +38,11 @@ def choose(flag, a, b):
     return lax.select(flag, a, b)
 
 
+def magnitude(x):
+    """|x|, with the derivative 0 that torch has at 0 (JAX has 1)."""
+    return lax.abs(x) if jnp.iscomplexobj(x) else x * lax.sign(x)
+
+
 def expand(x, ndim, dim):
     """The vector `x` laid along dimension `dim` of an array with `ndim` dimensions."""
     shape = [1] * ndim

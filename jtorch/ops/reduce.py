@@ -346,6 +346,18 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
     return ops.norm_over(input, order, dim, keepdim, dtype)
 
 
+@composite("f o")
+def nuclear_norm(input, dim=None, keepdim=False):
+    """Sum of the singular values of the matrices in two dims (the only two unless given)."""
+    return ops.nuclear_norm_over(input, dim, keepdim)
+
+
+@composite("f o")
+def frobenius_norm(input, dim, keepdim=False):
+    """Square root of the sum of squares over `dim`."""
+    return ops.norm_over(input, 2.0, dim or None, keepdim)
+
+
 @op(DEFAULT, variants="f m")
 def dist(input: T, other: T, p: float = 2):
     """p-norm of input - other, broadcast; a 0-dim tensor. RuntimeError for integers."""

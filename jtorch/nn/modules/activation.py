@@ -114,7 +114,10 @@ class Hardtanh(Module):
         self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None
     ):
         super().__init__()
-        for old, new, value in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
+        for old, new, value in (
+            ("min_value", "min_val", min_value),
+            ("max_value", "max_val", max_value),
+        ):
             if value is not None:
                 warnings.warn(
                     f"keyword argument `{old}` is deprecated and rename to `{new}`",

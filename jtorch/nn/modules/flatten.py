@@ -44,7 +44,8 @@ class Unflatten(Module):
     def _require_tuple_int(self, sizes):
         if not isinstance(sizes, (tuple, list)):
             raise TypeError(
-                f"unflattened_size must be a tuple or list, but found type {type(sizes).__name__}"
+                "unflattened_size must be a tuple of ints, "
+                f"but found type {type(sizes).__name__}"
             )
         for i, size in enumerate(sizes):
             if not isinstance(size, int):

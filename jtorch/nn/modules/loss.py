@@ -331,6 +331,14 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         width = num_classes * math.prod(self.out_features)
         self.linear = Linear(in_features, width, bias=bias, device=device, dtype=dtype)
 
+    def extra_repr(self):
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, "
+            f"reduction={self.reduction}, ignore_index={self.ignore_index}, "
+            f"label_smoothing={self.label_smoothing}, options={self.options}"
+        )
+
     def forward(self, input, target):
         """The loss of the projected `input` against `target`."""
         logits = self.linear(input)

@@ -47,7 +47,10 @@ class CrossMapLRN2d(Module):
     def _window(self, input):
         reach = (self.size - 1) // 2
         channels = range(input.size(1))
-        rows = [[float(j == 0 <= i - reach or abs(i - j) <= reach) for j in channels] for i in channels]
+        rows = [
+            [float(abs(i - j) <= reach or (j == 0 and i >= reach)) for j in channels]
+            for i in channels
+        ]
         return ops.tensor(rows, dtype=input.dtype, device=input.device)
 
     def forward(self, input):
