@@ -38,7 +38,7 @@ def _leaves(lib, value):
 
 
 def _array(t):
-    t = t.detach()
+    t = t.detach().resolve_conj()
     if str(t.dtype) == "torch.bfloat16":
         t = t.float()
     return np.array(t.numpy())

@@ -1,4 +1,4 @@
-"""Every layer against torch: initial parameters from one seed, repr, state keys, values, gradients."""
+"""Every layer against torch: parameters from one seed, repr, state keys, values, gradients."""
 
 import warnings
 

@@ -53,8 +53,9 @@ def test_conv(program, x, w):
 
 def test_conv_double_and_tbc():
     expression("F.conv2d(x, w)", {"x": X2.astype(np.float64), "w": W2.astype(np.float64)})
-    expression("F.conv_tbc(x, w, b, 1)", {"x": randn(7, 2, 4), "w": randn(3, 4, 6), "b": B},
-               scale=5.0)
+    expression(
+        "F.conv_tbc(x, w, b, 1)", {"x": randn(7, 2, 4), "w": randn(3, 4, 6), "b": B}, scale=5.0
+    )
 
 
 CONV_ERRORS = [
@@ -142,7 +143,10 @@ def test_pool_nan():
 
 def test_fractional():
     u = RNG.rand(2, 4, 2).astype(np.float32)
-    program = "F.fractional_max_pool2d(x, 2, output_size=(4, 3), _random_samples=u.detach(), return_indices=True)"
+    program = (
+        "F.fractional_max_pool2d(x, 2, output_size=(4, 3), return_indices=True, "
+        "_random_samples=u.detach())"
+    )
     expression(program, {"x": X2, "u": u}, grad=False)
 
 

@@ -279,3 +279,35 @@ torch.cumsum(x)
 def test_forms(source):
     """Methods, aliases of arguments, in-place forms, `out=`."""
     run(source, scale=6)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x.bfloat16().sum(1)",
+        "x.bfloat16().mean()",
+        "x.bfloat16().max(1).values",
+        "x.bfloat16().std(1)",
+        "x.bfloat16().norm()",
+        "x.bfloat16().cumsum(1)",
+        "x.bfloat16().logsumexp(1)",
+        "x.bfloat16() * 2 + x.bfloat16()",
+        "x.bfloat16().sigmoid()",
+        "x.bfloat16().clamp(-1, 1)",
+        "torch.where(x > 0, x.bfloat16(), 0)",
+        "x.bfloat16() ** 2",
+        "x.half() / 3",
+        "x.half().pow(3)",
+        "torch.maximum(x.bfloat16(), x.half())",
+        "x.bfloat16().sort(1).values",
+        "x.bfloat16().topk(2)[0]",
+        "x.bfloat16() + 1.5",
+        "x.half().var(1)",
+        "x.bfloat16().abs().sqrt()",
+    ],
+)
+def test_half_types(source):
+    """bfloat16 and float16: result dtype and digits."""
+    run(source, grad=False)
+    # In single precision the tolerance would be that of single precision.
+    run(f"({source}).float()", scale=1e3)

@@ -1,6 +1,7 @@
 """From tensors to recorded nodes and back: the one way every operation is called."""
 
 import warnings
+import weakref
 
 import jax.numpy as jnp
 import numpy as np
@@ -140,7 +141,11 @@ def _versions(used, args):
 
 def _version_of(t):
     cell = t._vc
-    return cell, cell[0], t._aval, t._edge
+    edge = t._edge
+    if edge is not None:
+        # the node itself will hold this: a strong reference would be a cycle
+        edge = (weakref.proxy(edge[0]), edge[1])
+    return cell, cell[0], t._aval, edge
 
 
 def apply(op, args, attrs):
@@ -234,6 +239,12 @@ _to_dtype.elementwise = True
 _expand_copy = Operation("copy", lambda attrs, avals: lambda a: (_expanded(a, attrs),), grad_name="CopyBackwards")
 
 
+# Over a destination that requires grad, which goes on requiring it though its old contents get no gradient.
+_copy_over = Operation(
+    "copy", lambda attrs, avals: lambda old, a: (_expanded(a, attrs),), grad_name="CopyBackwards"
+)
+
+
 def _expanded(a, attrs):
     shape, dtype = attrs
     try:
@@ -320,7 +331,9 @@ def copy_(t, source):
     if source._aval.device is not t._aval.device:
         source = to_device(source, t._aval.device)
     aval = t._aval
-    if source._aval is not aval or source._rg:
+    if t._rg and mode.enabled:
+        source = apply(_copy_over, (t, source), (aval.shape, aval.dtype))
+    elif source._aval is not aval or source._rg:
         source = apply(_expand_copy, (source,), (aval.shape, aval.dtype))
     write(t, source)
     return t

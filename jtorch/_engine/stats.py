@@ -295,5 +295,11 @@ def _print_report():
     print("\n" + report(), file=sys.stderr)
 
 
-if settings.log == "trace":
+def report_at_exit():
+    """Print the report to standard error when the process ends; asking twice prints it once."""
+    atexit.unregister(_print_report)
     atexit.register(_print_report)
+
+
+if settings.log == "trace":
+    report_at_exit()

@@ -533,6 +533,10 @@ def to_numpy(t):
     array = st.alias.hand_out()
     if t._view is None:
         return array
+    if array.dtype != t._aval.dtype.np:
+        # A view that reads the memory as another type: strides and offset count in that type.
+        memory = np.lib.stride_tricks.as_strided(array, (array.size,), (array.itemsize,))
+        array = memory.view(t._aval.dtype.np)
     return strided(array, t._aval.shape, t._view.strides, t._view.offset)
 
 

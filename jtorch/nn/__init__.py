@@ -1,7 +1,7 @@
 """Neural networks: modules, parameters, initialisers, functions."""
 
 from . import functional, init, modules, parallel, parameter, utils
-from .modules import *  # noqa: F403  (torch.nn re-exports every layer)
+from .modules import *
 from .modules.module import Module
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter

@@ -9,8 +9,7 @@ def get_enum(reduction):
     """0 none, 1 mean, 2 sum. Raises ValueError for another name."""
     if reduction == "elementwise_mean":
         warnings.warn(
-            "reduction='elementwise_mean' is deprecated. "
-            "Please use reduction='mean' instead.",
+            "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.",
             stacklevel=2,
         )
     if reduction not in _ENUM:

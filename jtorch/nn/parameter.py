@@ -8,12 +8,12 @@ from ..autograd import no_grad
 from ..ops.registry import ops
 
 __all__ = [
-    "Parameter",
-    "UninitializedParameter",
-    "is_lazy",
     "Buffer",
+    "Parameter",
     "UninitializedBuffer",
+    "UninitializedParameter",
     "UninitializedTensorMixin",
+    "is_lazy",
 ]
 
 
@@ -75,7 +75,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
             data = ops.empty(0)
-        if type(data) is Tensor or isinstance(data, Parameter) and type(data) is Parameter:
+        if type(data) is Tensor or (isinstance(data, Parameter) and type(data) is Parameter):
             return _make_subclass(cls, data, requires_grad)
         if not isinstance(data, Tensor):
             raise TypeError(

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import choose, expand, full_like, magnitude, narrow, widen
-from .promotion import check_broadcast
-from .registry import DEFAULT, FLOAT, SAME, Dim, Dims, DType, T, check, composite, op, ops
+from .registry import DEFAULT, FLOAT, SAME, Dim, DType, T, check, composite, op, ops
+from .safe import cast, select, title, widen
+from .spatial import expand
 
-# --- softmax ---------------------------------------------------------------------------------
+# --- softmax --------------------------------------------------------------------------
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
@@ -20,10 +20,10 @@ def softmax_of(x, dim, safe=False):
     """Softmax of a float array along `dim`; a row of -inf only gives NaN, or zeros if `safe`."""
     top = lax.stop_gradient(jnp.max(x, dim, keepdims=True))
     if safe:
-        top = choose(top == -math.inf, 0.0, top)
+        top = select(top == -math.inf, 0.0, top)
     e = lax.exp(x - top)
     total = jnp.sum(e, dim, keepdims=True)
-    return e / (choose(total == 0, 1.0, total) if safe else total)
+    return e / (select(total == 0, 1.0, total) if safe else total)
 
 
 @softmax_of.defjvp
@@ -55,37 +55,15 @@ def _along(fn, input, dim, dtype, name):
     out = jnp.dtype(dtype or input.dtype)
     check(
         jnp.issubdtype(out, jnp.floating),
-        f'"{name}_lastdim_kernel_impl" not implemented for {torch_kind(out)!r}',
+        f'"{name}_lastdim_kernel_impl" not implemented for {title(out)!r}',
         NotImplementedError,
     )
-    x = widen(narrow(input, out))
+    x = widen(cast(input, out))
     if x.size == 0:
-        return narrow(x, out)
+        return cast(x, out)
     if x.ndim == 0:
-        return narrow(lax.reshape(fn(lax.reshape(x, (1,)), 0), ()), out)
-    return narrow(fn(x, dim), out)
-
-
-_KINDS = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-    "bfloat16": "BFloat16",
-    "float16": "Half",
-    "float32": "Float",
-    "float64": "Double",
-}
-
-
-def torch_kind(dtype):
-    """The name torch's kernels give to a dtype in their messages."""
-    name = jnp.dtype(dtype).name
-    return _KINDS.get(name, name)
+        return cast(lax.reshape(fn(lax.reshape(x, (1,)), 0), ()), out)
+    return cast(fn(x, dim), out)
 
 
 @op(SAME, variants="f m", saves="out")
@@ -114,7 +92,7 @@ def _legacy_dim(name, ndim, dim):
 
 @composite("F", name="softmax")
 def F_softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """Softmax along `dim`; without `dim` the legacy choice (0 for 0, 1 and 3 dimensions, else 1)."""
+    """Softmax along `dim`; without it 0 for 0, 1 and 3 dimensions, else 1."""
     return ops.softmax(input, _legacy_dim("softmax", input.ndim, dim), dtype)
 
 
@@ -130,7 +108,7 @@ def F_softmin(input, dim=None, _stacklevel=3, dtype=None):
     return ops.softmax(-input, _legacy_dim("softmin", input.ndim, dim), dtype)
 
 
-# --- smooth activations ----------------------------------------------------------------------
+# --- smooth activations ---------------------------------------------------------------
 
 
 @op(DEFAULT, accepts="f", variants="F")
@@ -156,8 +134,8 @@ def silu(input: T):
 
 def _softplus(x):
     # -|x| by comparison, so that the derivative at 0 is the right one-sided value.
-    low = choose(x < 0, x, -x)
-    return choose(x < 0, 0.0, x) + lax.log1p(lax.exp(low))
+    low = select(x < 0, x, -x)
+    return select(x < 0, 0.0, x) + lax.log1p(lax.exp(low))
 
 
 @op(DEFAULT, accepts="f", variants="p")
@@ -171,8 +149,8 @@ def mish(input: T):
 def logsigmoid(input: T):
     """log(sigmoid(x)), without overflow."""
     x = widen(input)
-    low = choose(x < 0, x, -x)
-    return choose(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
+    low = select(x < 0, x, -x)
+    return select(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
 
 
 @op(DEFAULT, accepts="f", variants="F")
@@ -181,7 +159,7 @@ def softplus(input: T, beta: float = 1, threshold: float = 20):
     x = widen(input)
     scaled = x * beta
     big = scaled > threshold
-    return choose(big, x, lax.log1p(lax.exp(choose(big, 0.0, scaled))) / beta)
+    return select(big, x, lax.log1p(lax.exp(select(big, 0.0, scaled))) / beta)
 
 
 @op(FLOAT, accepts="buifc", variants="F")
@@ -211,14 +189,14 @@ def glu(input: T, dim: Dim = -1):
     return a * lax.logistic(b)
 
 
-# --- exponential units -----------------------------------------------------------------------
+# --- exponential units ----------------------------------------------------------------
 
 
 def _elu(x, alpha, scale, input_scale):
     negative = x <= 0
     # The exponential only sees the values it is used for: no overflow, no 0 * inf in gradients.
-    low = choose(negative, x, 0.0)
-    return choose(negative, (alpha * scale) * lax.expm1(low * input_scale), x * scale)
+    low = select(negative, x, 0.0)
+    return select(negative, (alpha * scale) * lax.expm1(low * input_scale), x * scale)
 
 
 @op(DEFAULT, accepts="f", variants="p", saves="out")
@@ -240,14 +218,14 @@ def celu(input: T, alpha: float = 1.0):
     return _elu(widen(input), alpha, 1.0, 1.0 / alpha)
 
 
-# --- piecewise linear units ------------------------------------------------------------------
+# --- piecewise linear units -----------------------------------------------------------
 
 
 @op(DEFAULT, accepts="f", variants="p", saves="out")
 def leaky_relu(input: T, negative_slope: float = 0.01):
     """x where x > 0, else negative_slope * x (also the derivative at 0)."""
     x = widen(input)
-    return choose(x > 0, x, x * negative_slope)
+    return select(x > 0, x, x * negative_slope)
 
 
 @op(SAME, accepts="f", variants="f m F", grad_name="PreluKernelBackward0")
@@ -271,20 +249,20 @@ def prelu(input: T, weight: T):
     if weight.ndim:
         weight = expand(weight, max(input.ndim, 1), min(1, max(input.ndim - 1, 0)))
         weight = lax.reshape(weight, ()) if input.ndim == 0 else weight
-    return choose(input > 0, input, input * weight)
+    return select(input > 0, input, input * weight)
 
 
 @op(DEFAULT, accepts="uif", variants="p")
 def hardtanh(input: T, min_val: float = -1.0, max_val: float = 1.0):
     """x limited to [min_val, max_val]; the derivative is 0 at both bounds."""
-    return choose(input <= min_val, min_val, choose(input >= max_val, max_val, input))
+    return select(input <= min_val, min_val, select(input >= max_val, max_val, input))
 
 
 def _ramp(x):
     # relu6(x + 3) / 6 with derivative 0 at both corners, NaN staying NaN.
     line = x / 6 + 0.5
-    flat = lax.stop_gradient(lax.clamp(full_like(x, 0.0), line, full_like(x, 1.0)))
-    return choose((x > -3) & (x < 3), line, flat)
+    flat = lax.stop_gradient(lax.clamp(lax.full_like(x, 0.0), line, lax.full_like(x, 1.0)))
+    return select((x > -3) & (x < 3), line, flat)
 
 
 @op(DEFAULT, accepts="f", variants="p")
@@ -298,16 +276,16 @@ def hardswish(input: T):
     """0 below -3, x above 3, x * (x + 3) / 6 between."""
     x = widen(input)
     inside = (x > -3) & (x < 3)
-    safe = choose(inside, x, 0.0)
+    safe = select(inside, x, 0.0)
     # x * 0 as torch has it: -0 for finite numbers, NaN for -inf.
-    outside = choose(x <= -3, lax.stop_gradient(x * 0), x)
-    return choose(inside, safe * (safe + 3) / 6, outside)
+    outside = select(x <= -3, lax.stop_gradient(x * 0), x)
+    return select(inside, safe * (safe + 3) / 6, outside)
 
 
 @op(DEFAULT, accepts="f", variants="f m F")
 def hardshrink(input: T, lambd: float = 0.5):
     """0 where |x| <= lambd, else x."""
-    return choose((input >= -lambd) & (input <= lambd), 0.0, input)
+    return select((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
 @op(DEFAULT, accepts="f", variants="F")
@@ -315,16 +293,16 @@ def softshrink(input: T, lambd: float = 0.5):
     """x moved towards 0 by lambd, 0 where |x| <= lambd. RuntimeError for a negative lambd."""
     check(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd}.")
     inside = (input >= -lambd) & (input <= lambd)
-    return choose(inside, 0.0, choose(input > 0, input - lambd, input + lambd))
+    return select(inside, 0.0, select(input > 0, input - lambd, input + lambd))
 
 
 @op(DEFAULT, accepts="uif", variants="f", saves="out")
 def threshold(input: T, threshold: float, value: float):
     """x where x > threshold, else value."""
-    return choose(input <= threshold, value, input)
+    return select(input <= threshold, value, input)
 
 
-# --- functional forms with inplace= ----------------------------------------------------------
+# --- functional forms with inplace= ---------------------------------------------------
 
 
 def _into(function, input, inplace, *settings):
@@ -448,77 +426,7 @@ def threshold_(input, threshold, value):
     return _into(ops.threshold, input, True, threshold, value)
 
 
-# --- norms of vectors ------------------------------------------------------------------------
-
-
-def vector_norm(x, p, dims, keepdim):
-    """The p-norm of `x` over `dims`, with torch's derivative 0 where the norm is 0."""
-    if p == 0:
-        return jnp.sum(narrow(x != 0, x.dtype), dims, keepdims=keepdim)
-    size = magnitude(x)
-    if p == math.inf:
-        return jnp.max(size, dims, keepdims=keepdim)
-    if p == -math.inf:
-        return jnp.min(size, dims, keepdims=keepdim)
-    if p == 1:
-        return jnp.sum(size, dims, keepdims=keepdim)
-    return _power_norm(x, size, p, dims, keepdim)
-
-
-def _power_norm(x, size, p, dims, keepdim):
-    if p == 2:
-        powers = x * x if not jnp.iscomplexobj(x) else size * size
-    else:
-        zero = size == 0
-        powers = choose(zero, 0.0 if p > 0 else math.inf, choose(zero, 1.0, size) ** float(p))
-    total = jnp.sum(powers, dims, keepdims=keepdim)
-    # The root has an infinite slope at 0: take it of 1 there, so that the gradient is 0, not NaN.
-    zero = total == 0
-    safe = choose(zero, 1.0, total)
-    return choose(zero, 0.0, lax.sqrt(safe) if p == 2 else safe ** (1.0 / p))
-
-
-@op(DEFAULT, accepts="fc", variants="p", broadcast=False)
-def normalize_by(input: T, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
-    """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
-    x = widen(input)
-    norm = vector_norm(x, p, dim, True)
-    return x / choose(norm < eps, eps, norm)
-
-
-@composite("F")
-def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
-    """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
-    result = ops.normalize_by(input, float(p), dim, eps)
-    return result if out is None else out.copy_(result)
-
-
-@op(FLOAT, accepts="f", variants="f F", broadcast=False)
-def cosine_similarity(x1: T, x2: T, dim: int = 1, eps: float = 1e-8):
-    """Cosine of the angle between `x1` and `x2` along `dim`; each norm is at least eps.
-
-    The shapes broadcast; `dim` counts in the broadcast shape and is removed.
-    """
-    shape = check_broadcast((x1.shape, x2.shape))
-    check(
-        -len(shape) <= dim < len(shape),
-        f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], "
-        f"but got {dim})",
-        IndexError,
-    )
-    a = jnp.broadcast_to(widen(x1), shape)
-    b = jnp.broadcast_to(widen(x2), shape)
-    return jnp.sum(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
-
-
-def _unit(x, dim, eps):
-    norm = vector_norm(x, 2, dim, True)
-    # torch clamps outside of autograd: the derivative of the norm passes even below eps.
-    return x / (norm + lax.stop_gradient(choose(norm < eps, eps, norm) - norm))
-
-
-@op(FLOAT, accepts="f", variants="f F", broadcast=False)
-def pairwise_distance(x1: T, x2: T, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
-    """The p-norm of `x1 - x2 + eps` over the last dimension. The shapes broadcast."""
-    check_broadcast((x1.shape, x2.shape))
-    return vector_norm(widen(x1) - widen(x2) + eps, p, -1, keepdim)
+@composite("F", name="relu_")
+def F_relu_(input):
+    """`relu` in the memory of `input`."""
+    return input.relu_()

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 from jax import lax
 
 from .activation import softmax_of
-from .precision import choose, narrow, widen
+from .promotion import check_broadcast
 from .registry import SAME, T, check, composite, op, ops
+from .safe import cast, select, widen
 
-# --- scaled dot product ------------------------------------------------------------------------
+# --- scaled dot product ---------------------------------------------------------------
 
 
 def _check_attention(query, key, value, attn_mask, is_causal):
@@ -23,6 +24,11 @@ def _check_attention(query, key, value, attn_mask, is_causal):
         query.dtype == key.dtype == value.dtype,
         "Expected query, key, and value to have the same dtype, but got query.dtype: "
         f"{query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} instead.",
+    )
+    check(
+        query.shape[-1] == key.shape[-1] and key.shape[-2] == value.shape[-2],
+        "scaled_dot_product_attention: shapes do not go together: query "
+        f"{list(query.shape)}, key {list(key.shape)}, value {list(value.shape)}",
     )
     check(
         attn_mask is None or not is_causal,
@@ -39,7 +45,7 @@ def _check_attention(query, key, value, attn_mask, is_causal):
 
 def _product(a, b, contract_a, contract_b):
     """Products of the matrices in the last two dimensions; float32 sums for 16-bit floats."""
-    lead = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    lead = check_broadcast((a.shape[:-2], b.shape[:-2]))
     a = jnp.broadcast_to(a, (*lead, *a.shape[-2:]))
     b = jnp.broadcast_to(b, (*lead, *b.shape[-2:]))
     n = len(lead)
@@ -64,7 +70,7 @@ def _causal(scores):
     rows, columns = scores.ndim - 2, scores.ndim - 1
     row = lax.broadcasted_iota(jnp.int32, scores.shape, rows)
     keep = row >= lax.broadcasted_iota(jnp.int32, scores.shape, columns)
-    return choose(keep, scores, -math.inf)
+    return select(keep, scores, -math.inf)
 
 
 def _weights(query, key, attn_mask, is_causal, scale):
@@ -75,12 +81,12 @@ def _weights(query, key, attn_mask, is_causal, scale):
         scores = _causal(scores)
     if attn_mask is None:
         return softmax_of(scores, scores.ndim - 1, False)
-    shape = jnp.broadcast_shapes(scores.shape, attn_mask.shape)
+    shape = check_broadcast((scores.shape, attn_mask.shape))
     scores = jnp.broadcast_to(scores, shape)
     if attn_mask.dtype == jnp.bool_:
-        scores = choose(jnp.broadcast_to(attn_mask, shape), scores, -math.inf)
+        scores = select(jnp.broadcast_to(attn_mask, shape), scores, -math.inf)
     else:
-        scores = scores + narrow(widen(attn_mask), scores.dtype)
+        scores = scores + cast(widen(attn_mask), scores.dtype)
     # A row that is masked altogether attends to nothing: zeros.
     return softmax_of(scores, scores.ndim - 1, True)
 
@@ -101,7 +107,7 @@ def attend(
         key = _repeat_heads(key, query.shape[-3])
         value = _repeat_heads(value, query.shape[-3])
     weights = _weights(query, key, attn_mask, is_causal, scale)
-    return narrow(_product(narrow(weights, value.dtype), value, 1, 0), query.dtype)
+    return cast(_product(cast(weights, value.dtype), value, 1, 0), query.dtype)
 
 
 @op(SAME, accepts="f", variants="p")
@@ -117,7 +123,7 @@ def attention_weights(
     _check_attention(query, key, key, attn_mask, is_causal)
     if enable_gqa:
         key = _repeat_heads(key, query.shape[-3])
-    return narrow(_weights(query, key, attn_mask, is_causal, scale), query.dtype)
+    return cast(_weights(query, key, attn_mask, is_causal, scale), query.dtype)
 
 
 @op(SAME, accepts="f", variants="p")
@@ -125,7 +131,7 @@ def attention_values(weights: T, value: T, enable_gqa: bool = False):
     """The values averaged by attention weights: (..., L, S) and (..., S, V) to (..., L, V)."""
     if enable_gqa:
         value = _repeat_heads(value, weights.shape[-3])
-    return narrow(_product(weights, value, 1, 0), value.dtype)
+    return cast(_product(weights, value, 1, 0), value.dtype)
 
 
 @composite("F")
@@ -141,10 +147,10 @@ def scaled_dot_product_attention(
 ):
     """softmax(q k^T * scale + mask) v, `scale` by default 1 / sqrt(E).
 
-    Shapes: `query` (..., L, E), `key` (..., S, E), `value` (..., S, V), result (..., L, V). A boolean
-    `attn_mask` says which keys take part, a float one is added. With `dropout_p` the weights are
-    dropped out, whatever the mode of the module. Raises RuntimeError when both a mask and
-    `is_causal` are given.
+    Shapes: `query` (..., L, E), `key` (..., S, E), `value` (..., S, V), result (..., L, V). A
+    boolean `attn_mask` says which keys take part, a float one is added. With `dropout_p` the
+    weights are dropped out, whatever the mode of the module. Raises RuntimeError when both a mask
+    and `is_causal` are given.
     """
     if dropout_p == 0.0:
         return ops.attend(query, key, value, attn_mask, is_causal, scale, enable_gqa)
@@ -152,7 +158,7 @@ def scaled_dot_product_attention(
     return ops.attention_values(ops.dropout(weights, dropout_p, True), value, enable_gqa)
 
 
-# --- multi-head attention ------------------------------------------------------------------------
+# --- multi-head attention -------------------------------------------------------------
 
 
 def _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads):
@@ -286,7 +292,11 @@ def _attend_heads(q, k, v, mask, batch, num_heads, dropout_p, is_causal):
     """Attention with the heads in a dimension of their own. Result (N * heads, L, D)."""
     q, k, v = [x.view(batch, num_heads, x.shape[1], x.shape[2]) for x in (q, k, v)]
     if mask is not None:
-        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.view(batch, num_heads, -1, mask.shape[2])
+        mask = (
+            mask.unsqueeze(0)
+            if mask.shape[0] == 1
+            else mask.view(batch, num_heads, -1, mask.shape[2])
+        )
     return ops.scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal).flatten(0, 1)
 
 

@@ -5,8 +5,8 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import as_tuple, expand
 from .registry import SAME, T, check, op
+from .spatial import as_tuple, expand
 
 _SPATIAL = "HWD"
 
@@ -81,8 +81,10 @@ def _pointwise(x, weight, stride):
     if any(s != 1 for s in stride):
         x = lax.slice(x, (0,) * x.ndim, x.shape, (1, 1, *stride))
     matrix = lax.reshape(weight, weight.shape[:2])
-    y = lax.dot_general(matrix, x, (((1,), (1,)), ((), ())))
-    return jnp.moveaxis(y, 0, 1)
+    plane = x.shape[2:]
+    rows = lax.reshape(x, (*x.shape[:2], math.prod(plane)))
+    y = jnp.swapaxes(lax.dot_general(matrix, rows, (((1,), (1,)), ((), ()))), 0, 1)
+    return lax.reshape(y, (*y.shape[:2], *plane))
 
 
 def _check_shapes(input, weight, groups, padding, dilation):
@@ -188,7 +190,7 @@ def conv3d(
     return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
-# --- transposed ------------------------------------------------------------------------------
+# --- transposed -----------------------------------------------------------------------
 
 
 def _flip_kernel(weight, groups):
@@ -294,7 +296,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation=1,
 ):
-    """The transpose of `conv2d`. `input` (N, C, H, W) or (C, H, W), `weight` (C, O/groups, KH, KW)."""
+    """The transpose of `conv2d`. `input` (N, C, H, W) or (C, H, W), `weight` (C, O/groups, *)."""
     operands = (input, weight, bias)
     return _conv_transpose(
         "conv_transpose2d", 2, operands, stride, padding, output_padding, groups, dilation
@@ -319,7 +321,7 @@ def conv_transpose3d(
     )
 
 
-# --- the general entry and the time-first form -------------------------------------------------
+# --- the general entry and the time-first form ----------------------------------------
 
 
 @op(SAME, accepts="fc", variants="f", grad_name="ConvolutionBackward0")
@@ -340,9 +342,7 @@ def convolution(
     if transposed:
         operands = (input, weight, bias)
         name = f"conv_transpose{n}d"
-        return _conv_transpose(
-            name, n, operands, stride, padding, output_padding, groups, dilation
-        )
+        return _conv_transpose(name, n, operands, stride, padding, output_padding, groups, dilation)
     return _conv(f"conv{n}d", n, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -350,7 +350,9 @@ def convolution(
 def conv_tbc(input: T, weight: T, bias: T, pad: int = 0):
     """1-D convolution over (time, batch, channel). `weight` (K, C, O), `bias` (O)."""
     check(input.ndim == 3, "Input must have 3 dims: time, batch, in_channel")
-    check(weight.ndim == 3, "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
+    check(
+        weight.ndim == 3, "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels."
+    )
     check(bias.ndim == 1, "Bias must be 1-D")
     check(
         input.shape[2] == weight.shape[1],

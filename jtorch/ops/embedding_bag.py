@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 from jax import lax
 
-from .positions import no_wrap, read
-from .precision import choose, narrow, widen
+from .positions import read
 from .registry import SAME, T, check, composite, guard, op, ops
+from .safe import cast, select, widen
 
 _MODES = ("sum", "mean", "max")
 
@@ -14,7 +14,11 @@ def _bag_of(offsets, count):
     """For each of `count` entries the number of its bag, from the places where bags start."""
     guard(jnp.any((offsets < 0) | (offsets > count)), RuntimeError, "offsets out of range")
     if offsets.shape[0]:
-        guard(offsets[0] != 0, RuntimeError, "offsets[0] has to be 0, i.e., the first sequence starts at 0")
+        guard(
+            offsets[0] != 0,
+            RuntimeError,
+            "offsets[0] has to be 0, i.e., the first sequence starts at 0",
+        )
     marks = jnp.zeros(count + 1, jnp.int64).at[offsets].add(jnp.asarray(1, jnp.int64), mode="drop")
     return jnp.cumsum(marks)[:count] - 1
 
@@ -30,32 +34,35 @@ def embedding_bags(
     bags: int = 0,
 ):
     """Bags of rows of `weight` (V, D): `indices` (N), bags start at `offsets`. Shape (bags, D)."""
-    index = no_wrap(indices, weight.shape[0], "index out of range in self")
+    count = weight.shape[0]
+    index = cast(indices, jnp.int64)
+    bad = jnp.any((index < 0) | (index >= count))
+    guard(bad, RuntimeError, f"embedding_bag: an index is not in the valid range [0, {count})")
     rows = widen(read(weight, (index,)))
     if per_sample_weights is not None:
         rows = rows * widen(per_sample_weights)[:, None]
-    bag = _bag_of(narrow(offsets, jnp.int64), index.shape[0])
+    bag = _bag_of(cast(offsets, jnp.int64), index.shape[0])
     used = jnp.broadcast_to((index != padding_idx)[:, None], rows.shape)
-    sizes = jnp.zeros(bags, rows.dtype).at[bag].add(narrow(used[:, 0], rows.dtype), mode="drop")
+    sizes = jnp.zeros(bags, rows.dtype).at[bag].add(cast(used[:, 0], rows.dtype), mode="drop")
     if mode == "max":
-        return narrow(_bag_max(rows, used, bag, bags, sizes), weight.dtype)
-    rows = choose(used, rows, 0.0)
+        return cast(_bag_max(rows, used, bag, bags, sizes), weight.dtype)
+    rows = select(used, rows, 0.0)
     total = jnp.zeros((bags, rows.shape[1]), rows.dtype).at[bag].add(rows, mode="drop")
     if mode == "mean":
-        total = total / choose(sizes == 0, 1.0, sizes)[:, None]
-    return narrow(total, weight.dtype)
+        total = total / select(sizes == 0, 1.0, sizes)[:, None]
+    return cast(total, weight.dtype)
 
 
 def _bag_max(rows, used, bag, bags, sizes):
     """The first greatest entry of each bag and column; 0 for an empty bag."""
-    low = choose(used, rows, -jnp.inf)
+    low = select(used, rows, -jnp.inf)
     top = jnp.full((bags, rows.shape[1]), -jnp.inf, rows.dtype).at[bag].max(low, mode="drop")
     top = lax.stop_gradient(top)
     place = jnp.arange(rows.shape[0], dtype=jnp.int64)[:, None]
-    place = choose(low == read(top, (bag,)), jnp.broadcast_to(place, rows.shape), rows.shape[0])
+    place = select(low == read(top, (bag,)), jnp.broadcast_to(place, rows.shape), rows.shape[0])
     first = jnp.full(top.shape, rows.shape[0], jnp.int64).at[bag].min(place, mode="drop")
     picked = jnp.take_along_axis(rows, first, 0, mode="clip")
-    return choose(jnp.broadcast_to((sizes > 0)[:, None], picked.shape), picked, 0.0)
+    return select(jnp.broadcast_to((sizes > 0)[:, None], picked.shape), picked, 0.0)
 
 
 def _check_bag(input, weight, offsets, per_sample_weights, mode, include_last_offset):
@@ -72,7 +79,11 @@ def _check_bag(input, weight, offsets, per_sample_weights, mode, include_last_of
         f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub.",
         NotImplementedError,
     )
-    check(input.ndim in (1, 2), f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}", ValueError)
+    check(
+        input.ndim in (1, 2),
+        f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}",
+        ValueError,
+    )
     if input.ndim == 2:
         check(
             offsets is None,
@@ -106,7 +117,7 @@ def F_embedding_bag(
     """Sums, means or maxima over bags of rows of `weight` (V, D), shape (bags, D).
 
     `input` (B, N) is one bag per row; `input` (N) is cut into bags at `offsets`. Raises ValueError
-    for arguments that do not go together, IndexError for a row out of range. Gradients are dense.
+    for arguments that do not go together, RuntimeError for a row out of range. Gradients are dense.
     """
     _check_bag(input, weight, offsets, per_sample_weights, mode, include_last_offset)
     check(

@@ -5,10 +5,10 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import as_tuple
 from .registry import SAME, T, check, op
+from .spatial import as_tuple
 
-# --- pixels and channels ---------------------------------------------------------------------------
+# --- pixels and channels --------------------------------------------------------------
 
 
 @op(SAME, variants="f F")
@@ -68,7 +68,10 @@ def channel_shuffle(input: T, groups: int):
         "channel_shuffle expects input with > 2 dims, but got input with sizes "
         f"{list(input.shape)}",
     )
-    check(groups > 0, f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    check(
+        groups > 0,
+        f"Number of groups to divide channels in must be positive. Value of groups:{groups}",
+    )
     n, channels, *rest = input.shape
     check(
         channels % groups == 0,
@@ -79,7 +82,7 @@ def channel_shuffle(input: T, groups: int):
     return lax.reshape(jnp.swapaxes(x, 1, 2), input.shape)
 
 
-# --- sliding blocks --------------------------------------------------------------------------------
+# --- sliding blocks -------------------------------------------------------------------
 
 
 def _settings(kernel_size, dilation, padding, stride):

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from .activation import log_softmax_of
-from .precision import choose, expand, full_like, magnitude, narrow, widen
 from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, TS, T, check, composite, guard, op, ops
+from .safe import cast, magnitude, select, title, widen
+from .spatial import expand
 
 _REDUCTIONS = ("none", "mean", "sum")
 
@@ -37,15 +38,13 @@ def legacy(reduction, size_average, reduce):
     return chosen
 
 
-# --- class indices -------------------------------------------------------------------------------
+# --- class indices --------------------------------------------------------------------
 
 
 @jax.custom_jvp
 def _pick(x, target):
     """x[n, target[n, ...], ...]: the entry along dimension 1. `target` lacks that dimension."""
-    return lax.squeeze(
-        jnp.take_along_axis(x, lax.expand_dims(target, (1,)), 1, mode="clip"), (1,)
-    )
+    return lax.squeeze(jnp.take_along_axis(x, lax.expand_dims(target, (1,)), 1, mode="clip"), (1,))
 
 
 @_pick.defjvp
@@ -53,7 +52,7 @@ def _pick_jvp(primals, tangents):
     # A comparison, not a gather: its transpose is elementwise, where a scatter is slow.
     x, target = primals
     hit = lax.broadcasted_iota(target.dtype, x.shape, 1) == lax.expand_dims(target, (1,))
-    return _pick(x, target), jnp.sum(choose(hit, tangents[0], 0.0), 1)
+    return _pick(x, target), jnp.sum(select(hit, tangents[0], 0.0), 1)
 
 
 def _check_classes(input, target, weight):
@@ -84,34 +83,34 @@ def _check_classes(input, target, weight):
     )
     check(
         jnp.issubdtype(target.dtype, jnp.integer),
-        f"expected scalar type Long but found {target.dtype.name.capitalize()}",
+        f"expected scalar type Long but found {title(target.dtype)}",
     )
 
 
 def _kept(target, classes, ignore_index):
     """Which targets count, and the targets with those that do not set to class 0."""
-    target = narrow(target, jnp.int64)
+    target = cast(target, jnp.int64)
     kept = target != ignore_index
     guard(
         jnp.any(((target < 0) | (target >= classes)) & kept),
         IndexError,
         f"Target is out of bounds: expected class indices in [0, {classes}).",
     )
-    return kept, choose(kept, target, 0)
+    return kept, select(kept, target, 0)
 
 
 def _class_weights(weight, kept, safe, dtype):
     """What each target weighs: its class weight, 0 where it is ignored."""
     if weight is None:
-        return narrow(kept, dtype)
+        return cast(kept, dtype)
     rows = jnp.take(widen(weight), safe, mode="clip")
-    return choose(kept, rows, 0.0)
+    return select(kept, rows, 0.0)
 
 
 def _weighted(nll, weights, reduction):
     check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
     # Not nll * weights: an ignored target must not turn an infinite nll into NaN.
-    loss = choose(weights == 0, 0.0, nll * weights)
+    loss = select(weights == 0, 0.0, nll * weights)
     if reduction == "none":
         return loss
     total = jnp.sum(loss)
@@ -143,7 +142,7 @@ def nll_loss(
     kept, safe = _kept(classes, x.shape[1], ignore_index)
     weights = _class_weights(weight, kept, safe, x.dtype)
     loss = _weighted(-_pick(x, safe), weights, reduction)
-    return narrow(_unbatched(loss, input, target, reduction), input.dtype)
+    return cast(_unbatched(loss, input, target, reduction), input.dtype)
 
 
 @composite("F", name="nll_loss")
@@ -185,14 +184,14 @@ def cross_entropy_index(
     if label_smoothing > 0:
         smooth = _smoothed(log_p, weight, kept, weights, reduction)
         loss = (1 - label_smoothing) * loss + smooth * (label_smoothing / count)
-    return narrow(_unbatched(loss, input, target, reduction), input.dtype)
+    return cast(_unbatched(loss, input, target, reduction), input.dtype)
 
 
 def _smoothed(log_p, weight, kept, weights, reduction):
     """-sum of (weighted) log-probabilities over all classes, of the targets that count."""
     if weight is not None:
         log_p = log_p * expand(widen(weight), log_p.ndim, 1)
-    loss = choose(kept, -jnp.sum(log_p, 1), 0.0)
+    loss = select(kept, -jnp.sum(log_p, 1), 0.0)
     if reduction == "none":
         return loss
     return jnp.sum(loss) / jnp.sum(weights) if reduction == "mean" else jnp.sum(loss)
@@ -214,7 +213,7 @@ def cross_entropy_probabilities(
         "weight tensor should be defined either for all classes or no classes",
     )
     x = widen(input)
-    p = narrow(target, x.dtype)
+    p = cast(target, x.dtype)
     if label_smoothing > 0:
         p = p * (1 - label_smoothing) + label_smoothing / classes
     terms = log_softmax_of(x, dim) * p
@@ -222,10 +221,10 @@ def cross_entropy_probabilities(
         terms = terms * expand(widen(weight), x.ndim, dim)
     check(reduction in _REDUCTIONS, f"{reduction} is not a valid value for reduction", ValueError)
     if reduction == "none":
-        return narrow(-jnp.sum(terms, dim), input.dtype)
+        return cast(-jnp.sum(terms, dim), input.dtype)
     total = -jnp.sum(terms)
     rows = x.size // classes if classes else 0
-    return narrow(total / rows if reduction == "mean" else total, input.dtype)
+    return cast(total / rows if reduction == "mean" else total, input.dtype)
 
 
 @composite("F")
@@ -253,14 +252,14 @@ def cross_entropy(
         check(
             target.dtype.is_floating_point,
             "Expected floating point type for target with class probabilities, got "
-            f"{target.dtype.name.capitalize()}",
+            f"{title(target.dtype)}",
         )
         check(ignore_index < 0, "ignore_index is not supported for floating point target")
         return ops.cross_entropy_probabilities(input, target, weight, reduction, label_smoothing)
     return ops.cross_entropy_index(input, target, weight, reduction, ignore_index, label_smoothing)
 
 
-# --- elementwise losses ----------------------------------------------------------------------------
+# --- elementwise losses ---------------------------------------------------------------
 
 
 def _same_size(name, input, target):
@@ -298,7 +297,7 @@ def smooth_l1_loss(input: T, target: T, reduction: str = "mean", beta: float = 1
     size = magnitude(d)
     if beta == 0:
         return reduced(size, reduction)
-    return reduced(choose(size < beta, 0.5 * d * d / beta, size - 0.5 * beta), reduction)
+    return reduced(select(size < beta, 0.5 * d * d / beta, size - 0.5 * beta), reduction)
 
 
 @op(DEFAULT, accepts="f", variants="p", broadcast=False)
@@ -306,14 +305,16 @@ def huber_loss(input: T, target: T, reduction: str = "mean", delta: float = 1.0)
     """d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2); d = input - target."""
     d = _difference(input, target)
     size = magnitude(d)
-    loss = choose(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta))
+    loss = select(size <= delta, 0.5 * d * d, delta * (size - 0.5 * delta))
     return reduced(loss, reduction)
 
 
 def _weighed(loss, weight, reduction):
     """An unreduced loss times element weights; the mean divides by the sum of the weights."""
     check(
-        tuple(weight.shape) == tuple(loss.shape), "Weights and input must have the same size.", ValueError
+        tuple(weight.shape) == tuple(loss.shape),
+        "Weights and input must have the same size.",
+        ValueError,
     )
     loss = loss * weight
     if reduction == "none":
@@ -322,9 +323,7 @@ def _weighed(loss, weight, reduction):
 
 
 @composite("F", name="mse_loss")
-def F_mse_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", weight=None
-):
+def F_mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """Squared difference of `input` and `target`, which broadcast with a warning."""
     _same_size("mse_loss", input, target)
     reduction = legacy(reduction, size_average, reduce)
@@ -334,9 +333,7 @@ def F_mse_loss(
 
 
 @composite("F", name="l1_loss")
-def F_l1_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", weight=None
-):
+def F_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """Absolute difference of `input` and `target`, which broadcast with a warning."""
     _same_size("l1_loss", input, target)
     reduction = legacy(reduction, size_average, reduce)
@@ -346,9 +343,7 @@ def F_l1_loss(
 
 
 @composite("F", name="smooth_l1_loss")
-def F_smooth_l1_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", beta=1.0
-):
+def F_smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """Squared below `beta`, absolute above. Raises RuntimeError for a negative beta."""
     _same_size("smooth_l1_loss", input, target)
     check(beta >= 0, "smooth_l1_loss does not support negative values for beta.")
@@ -365,7 +360,7 @@ def F_huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return ops.huber_loss(input, target, reduction, float(delta))
 
 
-# --- binary cross entropy ----------------------------------------------------------------------------
+# --- binary cross entropy -------------------------------------------------------------
 
 
 @op(SAME, accepts="f", variants="p")
@@ -380,7 +375,7 @@ def binary_cross_entropy(input: T, target: T, weight: T | None, reduction: str =
     )
     check(
         input.dtype == target.dtype,
-        f"Found dtype {target.dtype.name.capitalize()} but expected {input.dtype.name.capitalize()}",
+        f"Found dtype {title(target.dtype)} but expected {title(input.dtype)}",
     )
     x = widen(input)
     t = widen(target)
@@ -390,13 +385,13 @@ def binary_cross_entropy(input: T, target: T, weight: T | None, reduction: str =
     loss = _binary_entropy(x, t)
     if weight is not None:
         loss = loss * widen(weight)
-    return narrow(reduced(loss, reduction), input.dtype)
+    return cast(reduced(loss, reduction), input.dtype)
 
 
 @jax.custom_jvp
 def _binary_entropy(x, t):
-    low = lax.max(lax.log1p(-x), full_like(x, -100.0))
-    return (t - 1) * low - t * lax.max(lax.log(x), full_like(x, -100.0))
+    low = lax.max(lax.log1p(-x), lax.full_like(x, -100.0))
+    return (t - 1) * low - t * lax.max(lax.log(x), lax.full_like(x, -100.0))
 
 
 @_binary_entropy.defjvp
@@ -405,9 +400,9 @@ def _binary_entropy_jvp(primals, tangents):
     x, t = primals
     dx, dt = tangents
     y = _binary_entropy(x, t)
-    slope = (x - t) / lax.max(x * (1 - x), full_like(x, 1e-12))
-    low = lax.max(lax.log1p(-x), full_like(x, -100.0))
-    high = lax.max(lax.log(x), full_like(x, -100.0))
+    slope = (x - t) / lax.max(x * (1 - x), lax.full_like(x, 1e-12))
+    low = lax.max(lax.log1p(-x), lax.full_like(x, -100.0))
+    high = lax.max(lax.log(x), lax.full_like(x, -100.0))
     return y, slope * dx + (low - high) * dt
 
 
@@ -438,17 +433,17 @@ def bce_with_logits(
         ValueError,
     )
     x = widen(input)
-    t = narrow(target, x.dtype)
+    t = cast(target, x.dtype)
     # softplus(-x), with the derivative at 0 that the formula has there.
-    low = choose(x < 0, x, -x)
-    rest = choose(x < 0, -x, 0.0) + lax.log1p(lax.exp(low))
+    low = select(x < 0, x, -x)
+    rest = select(x < 0, -x, 0.0) + lax.log1p(lax.exp(low))
     factor = rest
     if pos_weight is not None:
         factor = (1 + (widen(pos_weight) - 1) * t) * rest
     loss = (1 - t) * x + factor
     if weight is not None:
         loss = loss * widen(weight)
-    return narrow(reduced(loss, reduction), input.dtype)
+    return cast(reduced(loss, reduction), input.dtype)
 
 
 @composite("F", name="binary_cross_entropy_with_logits")
@@ -483,7 +478,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None
     return ops.bce_with_logits(input, target, weight, pos_weight, numbered(reduction))
 
 
-# --- distributions -------------------------------------------------------------------------------
+# --- distributions --------------------------------------------------------------------
 
 
 @op(DEFAULT, accepts="f", variants="p", broadcast=False)
@@ -495,13 +490,11 @@ def kl_divergence(input: T, target: T, log_target: bool = False):
     if log_target:
         return lax.exp(t) * (t - x)
     zero = t == 0
-    return choose(zero, 0.0, t * lax.log(choose(zero, 1.0, t))) - t * x
+    return select(zero, 0.0, t * lax.log(select(zero, 1.0, t))) - t * x
 
 
 @composite("F", name="kl_div")
-def F_kl_div(
-    input, target, size_average=None, reduce=None, reduction="mean", log_target=False
-):
+def F_kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """Kullback-Leibler divergence of log-probabilities `input` from `target`.
 
     "batchmean" divides the sum by the size of dimension 0, which is the definition; "mean" divides
@@ -552,9 +545,9 @@ def poisson_nll(
     loss = lax.exp(x) - t * x if log_input else x - t * lax.log(x + eps)
     if full:
         above = t > 1
-        safe = choose(above, t, 1.0)
+        safe = select(above, t, 1.0)
         stirling = safe * lax.log(safe) - safe + 0.5 * lax.log(2 * math.pi * safe)
-        loss = loss + choose(above, stirling, 0.0)
+        loss = loss + select(above, stirling, 0.0)
     return reduced(loss, reduction)
 
 
@@ -594,7 +587,7 @@ def gaussian_nll(
     check_broadcast((input.shape, target.shape, var.shape))
     guard(jnp.any(var < 0), ValueError, "var has negative entry/entries")
     # torch clamps outside of autograd: the derivative passes.
-    low = lax.stop_gradient(choose(var < eps, eps - var, 0.0))
+    low = lax.stop_gradient(select(var < eps, eps - var, 0.0))
     v = var + low
     d = input - target
     loss = 0.5 * (lax.log(v) + d * d / v)
@@ -605,7 +598,7 @@ def gaussian_nll(
 
 @composite("F")
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
-    """Negative log likelihood of `target` under normal distributions of mean `input`, variance `var`.
+    """Negative log likelihood of `target` under normal distributions: mean `input`, variance `var`.
 
     `var` has the shape of `input`, or that shape with a last dimension of 1 or without it, or is a
     number. Raises ValueError for another shape or a negative variance.
@@ -625,3 +618,29 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
                 ValueError,
             )
     return ops.gaussian_nll(input, target, var, full, eps, reduction)
+
+
+@composite("F")
+def linear_cross_entropy(
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction="mean",
+    ignore_index=None,
+    label_smoothing=0.0,
+    options=None,
+):
+    """Cross entropy of the logits `linear(input, linear_weight, linear_bias)`."""
+    logits = ops.linear(input, linear_weight, linear_bias)
+    ignored = -100 if ignore_index is None else ignore_index
+    return ops.cross_entropy(
+        logits,
+        target,
+        weight,
+        ignore_index=ignored,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )

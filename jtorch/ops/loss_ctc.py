@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 
 from .loss import numbered
-from .precision import choose, narrow, widen
 from .registry import SAME, T, check, composite, from_host, host, op, ops
+from .safe import cast, select, widen
 
 
 def _add_logs(*terms):
@@ -16,10 +16,10 @@ def _add_logs(*terms):
     top = terms[0]
     for term in terms[1:]:
         top = lax.max(top, term)
-    top = lax.stop_gradient(choose(top == -math.inf, 0.0, top))
+    top = lax.stop_gradient(select(top == -math.inf, 0.0, top))
     total = sum(lax.exp(term - top) for term in terms)
     zero = total == 0
-    return choose(zero, -math.inf, lax.log(choose(zero, 1.0, total)) + top)
+    return select(zero, -math.inf, lax.log(select(zero, 1.0, total)) + top)
 
 
 def _extended(targets, blank):
@@ -27,7 +27,9 @@ def _extended(targets, blank):
     n, s = targets.shape
     gaps = jnp.full((n, s, 1), blank, targets.dtype)
     pairs = lax.concatenate([gaps, targets[:, :, None]], 2).reshape(n, 2 * s)
-    return lax.concatenate([pairs, gaps[:, :1, 0] if s else jnp.full((n, 1), blank, targets.dtype)], 1)
+    return lax.concatenate(
+        [pairs, gaps[:, :1, 0] if s else jnp.full((n, 1), blank, targets.dtype)], 1
+    )
 
 
 def _step(alpha, at, may_skip, emit_from):
@@ -38,9 +40,9 @@ def _step(alpha, at, may_skip, emit_from):
     never = jnp.full((n, 2), -math.inf, alpha.dtype)
     padded = lax.concatenate([never, alpha], 1)
     one = padded[:, 1:-1]
-    two = choose(may_skip, padded[:, :-2], -math.inf)
+    two = select(may_skip, padded[:, :-2], -math.inf)
     new = _add_logs(alpha, one, two) + emit
-    return choose(jnp.broadcast_to(active[:, None], new.shape), new, alpha)
+    return select(jnp.broadcast_to(active[:, None], new.shape), new, alpha)
 
 
 @op(SAME, accepts="f", variants="p", grad_name="CtcLossBackward0")
@@ -59,25 +61,27 @@ def ctc_losses(
     before = jnp.roll(states, 2, 1)
     may_skip = (states != blank) & (states != before) & (jnp.arange(count) >= 2)
     first = jnp.take_along_axis(x[0], states, 1, mode="clip")
-    alpha = choose(jnp.broadcast_to(jnp.arange(count) < 2, first.shape), first, -math.inf)
+    alpha = select(jnp.broadcast_to(jnp.arange(count) < 2, first.shape), first, -math.inf)
     active = jnp.arange(1, x.shape[0])[:, None] < input_lengths[None, :]
     alpha, _ = lax.scan(
         lambda a, at: (_step(a, at, may_skip, states), None), alpha, (x[1:], active)
     )
     last = 2 * target_lengths[:, None]
     end = jnp.take_along_axis(alpha, last, 1, mode="clip")[:, 0]
-    label = jnp.take_along_axis(alpha, lax.max(last - 1, jnp.zeros_like(last)), 1, mode="clip")[:, 0]
-    label = choose(target_lengths > 0, label, -math.inf)
+    label = jnp.take_along_axis(alpha, lax.max(last - 1, jnp.zeros_like(last)), 1, mode="clip")[
+        :, 0
+    ]
+    label = select(target_lengths > 0, label, -math.inf)
     loss = -_add_logs(end, label) + _softmax_term(x, input_lengths)
     if zero_infinity:
-        loss = choose(loss == math.inf, 0.0, loss)
-    return narrow(loss, log_probs.dtype)
+        loss = select(loss == math.inf, 0.0, loss)
+    return cast(loss, log_probs.dtype)
 
 
 def _softmax_term(x, input_lengths):
     """Zero, with the derivative that torch's formula has because it expects normalised input."""
     within = jnp.arange(x.shape[0])[:, None] < input_lengths[None, :]
-    total = jnp.sum(choose(within, jnp.sum(lax.exp(x), 2), 0.0), 0)
+    total = jnp.sum(select(within, jnp.sum(lax.exp(x), 2), 0.0), 0)
     return total - lax.stop_gradient(total)
 
 
@@ -113,8 +117,16 @@ def _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction, ze
     check(0 <= blank < classes, "blank must be in label range")
     if not batched:
         targets = targets.reshape(-1)
-        input_lengths = host(input_lengths).reshape(1) if hasattr(input_lengths, "dtype") else np.reshape(input_lengths, 1)
-        target_lengths = host(target_lengths).reshape(1) if hasattr(target_lengths, "dtype") else np.reshape(target_lengths, 1)
+        input_lengths = (
+            host(input_lengths).reshape(1)
+            if hasattr(input_lengths, "dtype")
+            else np.reshape(input_lengths, 1)
+        )
+        target_lengths = (
+            host(target_lengths).reshape(1)
+            if hasattr(target_lengths, "dtype")
+            else np.reshape(target_lengths, 1)
+        )
     frames = _lengths(input_lengths, batch, "input_lengths")
     labels = _lengths(target_lengths, batch, "target_lengths")
     check((frames >= 0).all(), "Expected input_lengths to have values of at least 0")
@@ -149,9 +161,7 @@ def F_ctc_loss(
     The mean divides each loss by its target's length first. Raises RuntimeError for lengths that do
     not fit.
     """
-    return _ctc(
-        log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity
-    )
+    return _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
 
 
 @composite("f")

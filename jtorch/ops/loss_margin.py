@@ -3,16 +3,17 @@
 import jax.numpy as jnp
 from jax import lax
 
-from .activation import vector_norm
+from .distance import vector_norm
 from .loss import legacy, numbered, reduced
-from .precision import choose, expand, narrow, widen
 from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, T, check, composite, guard, op, ops
+from .safe import cast, select, widen
+from .spatial import expand
 
 
 def _at_least_zero(x):
     """max(x, 0) with torch's derivative of clamp_min: 1 at 0."""
-    return choose(x >= 0, x, 0.0)
+    return select(x >= 0, x, 0.0)
 
 
 @op(DEFAULT, accepts="f", variants="p", broadcast=False)
@@ -22,8 +23,8 @@ def hinge_embedding(input: T, target: T, margin: float = 1.0, reduction: str = "
     shape = check_broadcast((x.shape, target.shape))
     x = jnp.broadcast_to(x, shape)
     t = jnp.broadcast_to(target, shape)
-    far = choose(t == 1, 0.0, _at_least_zero(margin - x))
-    return reduced(far + choose(t == -1, 0.0, x), reduction)
+    far = select(t == 1, 0.0, _at_least_zero(margin - x))
+    return reduced(far + select(t == -1, 0.0, x), reduction)
 
 
 @composite("F", name="hinge_embedding_loss")
@@ -42,9 +43,7 @@ def hinge_embedding_loss(input, target, margin=1.0, reduction=1):
 
 
 @op(DEFAULT, accepts="f", variants="p", broadcast=False)
-def margin_ranking(
-    input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"
-):
+def margin_ranking(input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"):
     """max(0, -target * (input1 - input2) + margin)."""
     check_broadcast((input1.shape, input2.shape, target.shape))
     loss = -widen(target) * (widen(input1) - widen(input2)) + margin
@@ -72,9 +71,7 @@ def margin_ranking_loss(input1, input2, target, margin=0.0, reduction=1):
 
 
 @op(SAME, accepts="f", variants="p")
-def cosine_embedding(
-    input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"
-):
+def cosine_embedding(input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"):
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
     check(
         target.ndim in (0, 1),
@@ -90,9 +87,9 @@ def cosine_embedding(
     product = jnp.sum(a * b, -1)
     norms = (jnp.sum(a * a, -1) + 1e-12) * (jnp.sum(b * b, -1) + 1e-12)
     cos = product / lax.sqrt(norms)
-    near = choose(target == 1, 1 - cos, 0.0)
-    far = choose(target == -1, _at_least_zero(cos - margin), 0.0)
-    return narrow(reduced(near + far, reduction), input1.dtype)
+    near = select(target == 1, 1 - cos, 0.0)
+    far = select(target == -1, _at_least_zero(cos - margin), 0.0)
+    return cast(reduced(near + far, reduction), input1.dtype)
 
 
 @composite("F", name="cosine_embedding_loss")
@@ -160,9 +157,7 @@ def _triplet(anchor, positive, negative, margin, p, eps, swap, reduction):
         f"dimensions, but got: anchor {anchor.ndim}D, positive {positive.ndim}D, and negative "
         f"{negative.ndim}D inputs",
     )
-    check(
-        margin > 0, f"margin must be greater than 0, got {margin}", ValueError
-    )
+    check(margin > 0, f"margin must be greater than 0, got {margin}", ValueError)
     settings = (float(margin), float(p), eps, swap, reduction)
     return ops.triplet_margin(anchor, positive, negative, *settings)
 
@@ -213,7 +208,7 @@ def triplet_margin_with_distance_loss(
     return loss.mean() if reduction == "mean" else loss.sum()
 
 
-# --- multi-class forms ---------------------------------------------------------------------------
+# --- multi-class forms ----------------------------------------------------------------
 
 
 def _rows(input, target, name):
@@ -248,18 +243,18 @@ def multi_margin(
         weight is None or weight.shape == (count,),
         lambda: f"inconsistent weight size, expected {count} but got {list(weight.shape)}",
     )
-    t = lax.reshape(narrow(t, jnp.int64), (x.shape[0],))
+    t = lax.reshape(cast(t, jnp.int64), (x.shape[0],))
     guard(jnp.any((t < 0) | (t >= count)), RuntimeError, "target out of range")
     own = lax.broadcasted_iota(jnp.int64, x.shape, 1) == expand(t, 2, 0)
-    right = jnp.sum(choose(own, x, 0.0), 1, keepdims=True)
+    right = jnp.sum(select(own, x, 0.0), 1, keepdims=True)
     gap = margin - right + x
-    terms = choose((gap > 0) & ~own, gap, 0.0)
+    terms = select((gap > 0) & ~own, gap, 0.0)
     terms = terms if p == 1 else terms * terms
     if weight is not None:
         terms = terms * expand(jnp.take(widen(weight), t, mode="clip"), 2, 0)
     loss = jnp.sum(terms, 1) / count
     loss = loss[0] if input.ndim == 1 and target.ndim == 0 else loss
-    return narrow(reduced(loss, reduction), input.dtype)
+    return cast(reduced(loss, reduction), input.dtype)
 
 
 @composite("F")
@@ -293,35 +288,33 @@ def multilabel_margin(input: T, target: T, reduction: str = "mean"):
     x, t = _rows(widen(input), target, "multilabel_margin_loss")
     if input.ndim == 1:
         t = lax.reshape(target, x.shape)
-    t = narrow(t, jnp.int64)
+    t = cast(t, jnp.int64)
     count = x.shape[1]
     guard(jnp.any((t < -1) | (t >= count)), RuntimeError, "target out of range")
     # The labels of a row end at its first negative entry.
-    used = jnp.cumsum(narrow(t < 0, jnp.int32), 1) == 0
+    used = jnp.cumsum(cast(t < 0, jnp.int32), 1) == 0
     pairs = (x.shape[0], count, count)
     classes = lax.broadcasted_iota(jnp.int64, pairs, 2)
     hit = (classes == lax.expand_dims(t, (2,))) & jnp.broadcast_to(used[:, :, None], pairs)
     is_label = jnp.broadcast_to(jnp.any(hit, 1)[:, None, :], pairs)
     spread = jnp.broadcast_to(x[:, None, :], pairs)
-    label = jnp.sum(choose(hit, spread, 0.0), 2, keepdims=True)
+    label = jnp.sum(select(hit, spread, 0.0), 2, keepdims=True)
     gap = 1 - label + spread
     counted = jnp.broadcast_to(used[:, :, None], pairs) & ~is_label & (gap > 0)
-    loss = jnp.sum(choose(counted, gap, 0.0), (1, 2)) / count
+    loss = jnp.sum(select(counted, gap, 0.0), (1, 2)) / count
     loss = loss[0] if input.ndim == 1 else loss
-    return narrow(reduced(loss, reduction), input.dtype)
+    return cast(reduced(loss, reduction), input.dtype)
 
 
 @composite("F")
-def multilabel_margin_loss(
-    input, target, size_average=None, reduce=None, reduction="mean"
-):
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Margin loss for several labels: `target` (N, C) or (C) lists class indices, ended by -1."""
     return ops.multilabel_margin(input, target, legacy(reduction, size_average, reduce))
 
 
 def _log_sigmoid(x):
-    low = choose(x < 0, x, -x)
-    return choose(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
+    low = select(x < 0, x, -x)
+    return select(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
 
 
 @op(DEFAULT, accepts="f", variants="p", broadcast=False)

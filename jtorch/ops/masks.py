@@ -103,3 +103,25 @@ def nonzero_static(input, *, size, fill_value=-1):
     out = np.full((size, array.ndim), fill_value, np.int64)
     out[: len(found)] = found
     return from_host(out, input.device)
+
+
+@composite("f")
+def unravel_index(indices, shape):
+    """Positions in a flattened tensor of `shape` as coordinates, one tensor for each dimension."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    check(
+        indices.dtype.kind in "iu",
+        f"expected 'indices' to be integer dtype, but got {indices.dtype!r}",
+        ValueError,
+    )
+    check(
+        all(n >= 0 for n in shape),
+        f"'shape' cannot have negative values, but got {shape}",
+        ValueError,
+    )
+    out = []
+    step = 1
+    for n in reversed(shape):
+        out.append(ops.remainder(ops.floor_divide(indices, step), n))
+        step *= n
+    return tuple(reversed(out))

@@ -285,7 +285,7 @@ def linear(input: T, weight: T, bias: T | None = None):
     return out if bias is None else out + _expanded(bias, out.shape)
 
 
-@op(SAME, variants="F")
+@op(SAME, variants="f F")
 def bilinear(input1: T, input2: T, weight: T, bias: T | None = None):
     """x1^T W x2 + b: (*, m), (*, n), (out, m, n) and (out) give (*, out)."""
     check(

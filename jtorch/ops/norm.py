@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import expand, narrow, widen
 from .registry import SAME, S, T, check, composite, op, ops
+from .safe import cast, widen
+from .spatial import expand
 
-# --- the common core -------------------------------------------------------------------------
+# --- the common core ------------------------------------------------------------------
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
@@ -49,7 +50,7 @@ def _scale_channels(y, weight, bias):
     return y
 
 
-# --- batch norm ------------------------------------------------------------------------------
+# --- batch norm -----------------------------------------------------------------------
 
 
 def _check_channels(input, **given):
@@ -66,8 +67,8 @@ def _check_channels(input, **given):
 def _advance(running, batch, momentum):
     """Running statistics moved towards those of the batch by torch's formula; no gradient."""
     batch = lax.stop_gradient(batch)
-    m = narrow(momentum, running.dtype)
-    return m * narrow(batch, running.dtype) + (1 - m) * running
+    m = cast(momentum, running.dtype)
+    return m * cast(batch, running.dtype) + (1 - m) * running
 
 
 def _spread(x, axes):
@@ -93,7 +94,7 @@ def batch_norm_train(
     x = widen(input)
     axes = (0, *range(2, x.ndim))
     y, mean, var = standardize(x, axes, eps)
-    out = narrow(_scale_channels(y, weight, bias), input.dtype)
+    out = cast(_scale_channels(y, weight, bias), input.dtype)
     if running_mean is None:
         return (out,)
     var = lax.reshape(var, running_var.shape) * _spread(x, axes)
@@ -116,7 +117,7 @@ def batch_norm_eval(
     if weight is not None:
         scale = scale * widen(weight)
     y = (x - expand(widen(running_mean), x.ndim, 1)) * expand(scale, x.ndim, 1)
-    return narrow(_scale_channels(y, None, bias), input.dtype)
+    return cast(_scale_channels(y, None, bias), input.dtype)
 
 
 @composite("F", name="batch_norm")
@@ -187,7 +188,7 @@ def _store_running(running_mean, running_var, updated):
         running_var.data.copy_(updated[1].detach())
 
 
-# --- instance norm -----------------------------------------------------------------------------
+# --- instance norm --------------------------------------------------------------------
 
 
 @op(SAME, accepts="f", variants="p", grad_name="NativeBatchNormBackward0")
@@ -204,7 +205,7 @@ def instance_norm_train(
     x = widen(input)
     axes = tuple(range(2, x.ndim))
     y, mean, var = standardize(x, axes, eps)
-    out = narrow(_scale_channels(y, weight, bias), input.dtype)
+    out = cast(_scale_channels(y, weight, bias), input.dtype)
     if running_mean is None:
         return (out,)
     mean = jnp.mean(lax.reshape(mean, x.shape[:2]), 0)
@@ -230,8 +231,7 @@ def F_instance_norm(
     if use_input_stats:
         check(
             math.prod(input.shape[2:]) != 1,
-            "Expected more than 1 spatial element when training, got input size "
-            f"{input.shape}",
+            f"Expected more than 1 spatial element when training, got input size {input.shape}",
             ValueError,
         )
     return ops.instance_norm(
@@ -267,7 +267,7 @@ def instance_norm(
     return out
 
 
-# --- layer, group and RMS norm -------------------------------------------------------------------
+# --- layer, group and RMS norm --------------------------------------------------------
 
 
 def _shape_of(normalized_shape):
@@ -322,7 +322,7 @@ def _layer_norm(input, normalized_shape, weight, bias, eps):
         y = y * lax.expand_dims(widen(weight), tuple(range(x.ndim - len(shape))))
     if bias is not None:
         y = y + lax.expand_dims(widen(bias), tuple(range(x.ndim - len(shape))))
-    return narrow(y, input.dtype)
+    return cast(y, input.dtype)
 
 
 @op(SAME, accepts="f", variants="f", name="layer_norm", grad_name="NativeLayerNormBackward0")
@@ -362,7 +362,7 @@ def _group_norm(input, num_groups, weight, bias, eps):
     x = widen(input)
     grouped = lax.reshape(x, (n, num_groups, math.prod(input.shape[1:]) // num_groups))
     y, _, _ = standardize(grouped, (2,), eps)
-    return narrow(_scale_channels(lax.reshape(y, input.shape), weight, bias), input.dtype)
+    return cast(_scale_channels(lax.reshape(y, input.shape), weight, bias), input.dtype)
 
 
 @op(SAME, accepts="f", variants="F", grad_name="NativeGroupNormBackward0")
@@ -414,10 +414,10 @@ def rms_norm(input: T, normalized_shape, weight: T | None = None, eps: float | N
     y = x * lax.rsqrt(mean + eps)
     if weight is not None:
         y = y * lax.expand_dims(widen(weight), tuple(range(x.ndim - len(shape))))
-    return narrow(y, input.dtype)
+    return cast(y, input.dtype)
 
 
-# --- local response norm -------------------------------------------------------------------------
+# --- local response norm --------------------------------------------------------------
 
 
 @op(SAME, accepts="f", variants="F")
@@ -428,7 +428,7 @@ def local_response_norm(
     beta: float = 0.75,
     k: float = 1.0,
 ):
-    """x / (k + alpha * mean of x^2 over `size` neighbouring channels) ** beta. `input` (N, C, *)."""
+    """x / (k + alpha * mean of x^2 over `size` channels around) ** beta. `input` (N, C, *)."""
     check(
         input.ndim >= 3,
         f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)",
@@ -444,10 +444,10 @@ def local_response_norm(
     for j in range(size):
         part = lax.slice_in_dim(square, j, j + x.shape[1], axis=1)
         total = part if total is None else total + part
-    return narrow(x / (total * (alpha / size) + k) ** beta, input.dtype)
+    return cast(x / (total * (alpha / size) + k) ** beta, input.dtype)
 
 
-# --- the aten names that torch exposes -----------------------------------------------------------
+# --- the aten names that torch exposes ------------------------------------------------
 
 
 @op(SAME, accepts="f", variants="f")
@@ -506,7 +506,7 @@ def native_batch_norm(
     momentum,
     eps,
 ):
-    """`batch_norm` with the mean and the reciprocal standard deviation used (empty in evaluation)."""
+    """`batch_norm` with the mean and the reciprocal deviation used (empty in evaluation)."""
     out = ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     if not training:
         return out, input.new_empty(0), input.new_empty(0)

@@ -6,6 +6,7 @@ they are combined in float64 and rounded once to the dtype of the computation, a
 """
 
 import jax.numpy as jnp
+from jax import lax
 
 from .registry import SAME, S, Ts, check, op
 
@@ -98,7 +99,8 @@ def optim_sgd(
         if not use_momentum:
             return (_axpy(p, g, -lr),)
         if first:
-            buffer = g
+            # torch detaches the first buffer
+            buffer = lax.stop_gradient(g)
         else:
             buffer = _axpy(_scale(buffer, momentum), g, 1 - dampening)
         g = _axpy(g, buffer, momentum) if nesterov else buffer
@@ -422,9 +424,7 @@ def optim_rprop(
 @op(SAME, variants="p")
 def optim_add(params: Ts, directions: Ts, scale: S):
     """params + scale directions."""
-    return tuple(
-        _axpy(p, d, _double(scale)) for p, d in zip(params, directions, strict=True)
-    )
+    return tuple(_axpy(p, d, _double(scale)) for p, d in zip(params, directions, strict=True))
 
 
 # ------------------------------------------------------------------------------- clipping
@@ -460,9 +460,7 @@ def _norm(x, p):
 def clip_by_norm(tensors: Ts, total: S, max_norm: S):
     """The tensors scaled so that their norm `total` becomes at most max_norm."""
     scale = jnp.minimum(max_norm.astype(total.dtype) / (total + 1e-6), 1)
-    return tuple(
-        (_wide(x) * scale.astype(_real(_wide(x)))).astype(x.dtype) for x in tensors
-    )
+    return tuple((_wide(x) * scale.astype(_real(_wide(x)))).astype(x.dtype) for x in tensors)
 
 
 @op(SAME, variants="p")

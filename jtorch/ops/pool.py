@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .precision import choose, expand, narrow, widen
 from .registry import SAME, T, check, composite, guard, op, ops
+from .safe import cast, select, widen
+from .spatial import expand
 
 _FEW = 16  # up to so many candidates per window are compared one by one
 
@@ -100,7 +101,7 @@ def _lowest(dtype):
     return np.array(jnp.iinfo(dtype).min, dtype)
 
 
-# --- windows along one dimension ---------------------------------------------------------------
+# --- windows along one dimension ------------------------------------------------------
 
 
 def _fit(x, dim, span, fill):
@@ -154,8 +155,8 @@ def _greatest_along(x, index, dim):
     """As `_greatest`, for candidates that lie along dimension `dim` of one array."""
     winner = lax.argmax(x, dim, jnp.int32)
     hit = lax.broadcasted_iota(jnp.int32, x.shape, dim) == lax.expand_dims(winner, (dim,))
-    best = jnp.sum(choose(hit, x, 0), dim, dtype=x.dtype)
-    return best, None if index is None else jnp.sum(choose(hit, index, 0), dim)
+    best = jnp.sum(select(hit, x, 0), dim, dtype=x.dtype)
+    return best, None if index is None else jnp.sum(select(hit, index, 0), dim)
 
 
 def _max_step(x, index, dim, span):
@@ -190,7 +191,7 @@ def _max_pool(name, n, input, settings, with_indices):
     return (x, index) if with_indices else x
 
 
-# --- max pooling -------------------------------------------------------------------------------
+# --- max pooling ----------------------------------------------------------------------
 
 
 @op(SAME, accepts="uif", variants="f", grad_name="SqueezeBackward1")
@@ -287,7 +288,11 @@ def F_max_pool1d(
 ):
     """Greatest entry of each window; with `return_indices` also the positions of the maxima."""
     settings = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _pool_with_indices(1, input, settings) if return_indices else ops.max_pool1d(input, *settings)
+    return (
+        _pool_with_indices(1, input, settings)
+        if return_indices
+        else ops.max_pool1d(input, *settings)
+    )
 
 
 @composite("F", name="max_pool2d")
@@ -302,7 +307,11 @@ def F_max_pool2d(
 ):
     """Greatest entry of each window; with `return_indices` also the positions of the maxima."""
     settings = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _pool_with_indices(2, input, settings) if return_indices else ops.max_pool2d(input, *settings)
+    return (
+        _pool_with_indices(2, input, settings)
+        if return_indices
+        else ops.max_pool2d(input, *settings)
+    )
 
 
 @composite("F", name="max_pool3d")
@@ -317,10 +326,14 @@ def F_max_pool3d(
 ):
     """Greatest entry of each window; with `return_indices` also the positions of the maxima."""
     settings = (kernel_size, stride, padding, dilation, ceil_mode)
-    return _pool_with_indices(3, input, settings) if return_indices else ops.max_pool3d(input, *settings)
+    return (
+        _pool_with_indices(3, input, settings)
+        if return_indices
+        else ops.max_pool3d(input, *settings)
+    )
 
 
-# --- average pooling ---------------------------------------------------------------------------
+# --- average pooling ------------------------------------------------------------------
 
 
 def _sum_step(x, dim, span):
@@ -376,7 +389,7 @@ def _avg_pool(name, n, input, settings, count_include_pad, divisor):
         _entries_counted(size, span, count_include_pad)
         for size, span in zip(sizes, spans, strict=True)
     ]
-    return narrow(_divide(x, counts, divisor), input.dtype)
+    return cast(_divide(x, counts, divisor), input.dtype)
 
 
 @op(SAME, accepts="f", variants="f F")
@@ -434,8 +447,8 @@ def lp_pool(input: T, n: int, norm_type: float, kernel_size, stride=None, ceil_m
     total = mean * math.prod(kernel)
     # The root has an infinite slope at 0; torch's answer there is 0.
     zero = total == 0
-    root = choose(zero, 1.0, total) ** (1.0 / norm_type)
-    return narrow(choose(zero, 0.0, root), input.dtype)
+    root = select(zero, 1.0, total) ** (1.0 / norm_type)
+    return cast(select(zero, 0.0, root), input.dtype)
 
 
 @composite("F")
@@ -456,7 +469,7 @@ def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return ops.lp_pool(input, 3, float(norm_type), kernel_size, stride, ceil_mode)
 
 
-# --- unpooling -----------------------------------------------------------------------------------
+# --- unpooling ------------------------------------------------------------------------
 
 
 @op(SAME, accepts="uif", variants="p")

@@ -5,10 +5,11 @@ import numpy as np
 from jax import lax
 
 from .pool import Span, _check_rank, _gather, _greatest_along, _max_step, _places, _sizes, _sum_step
-from .precision import choose, expand, narrow, widen
 from .registry import SAME, T, check, composite, op, ops
+from .safe import cast, select, widen
+from .spatial import expand
 
-# --- adaptive ------------------------------------------------------------------------------------
+# --- adaptive -------------------------------------------------------------------------
 
 
 def _targets(output_size, n, shape):
@@ -51,7 +52,7 @@ def _mean_step(x, dim, count):
     shape = [1] * parts.ndim
     shape[dim : dim + 2] = table.shape
     mask = jnp.broadcast_to(lax.reshape(jnp.asarray(real), tuple(shape)), parts.shape)
-    total = jnp.sum(choose(mask, parts, 0.0), dim + 1)
+    total = jnp.sum(select(mask, parts, 0.0), dim + 1)
     return total / expand(jnp.asarray(real.sum(1), x.dtype), total.ndim, dim)
 
 
@@ -60,7 +61,7 @@ def _adaptive_avg(name, n, input, output_size):
     x = widen(input)
     for back, count in enumerate(reversed(_targets(output_size, n, x.shape)), 1):
         x = _mean_step(x, x.ndim - back, count)
-    return narrow(x, input.dtype)
+    return cast(x, input.dtype)
 
 
 def _adaptive_max(name, n, input, output_size):
@@ -148,7 +149,7 @@ def F_adaptive_max_pool3d(input, output_size, return_indices=False):
     return (out, index) if return_indices else out
 
 
-# --- fractional ----------------------------------------------------------------------------------
+# --- fractional -----------------------------------------------------------------------
 
 
 def _random_starts(sample, size, kernel, count):
@@ -173,7 +174,9 @@ def fractional_max_pool(input: T, samples: T, kernel_size: tuple, output_size: t
     for d in range(n):
         dim = 2 + d
         # torch reads the samples of the last dimension first.
-        starts = _random_starts(samples[..., n - 1 - d], x.shape[dim], kernel_size[d], output_size[d])
+        starts = _random_starts(
+            samples[..., n - 1 - d], x.shape[dim], kernel_size[d], output_size[d]
+        )
         rows = (starts[..., None] + jnp.arange(kernel_size[d])).reshape(*starts.shape[:2], -1)
         shape = [1] * x.ndim
         shape[:2] = rows.shape[:2]

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import choose
+from .safe import select
 
 
 def _times(h, w):
@@ -42,7 +42,7 @@ def _gates(z, count):
     return [lax.slice_in_dim(z, k * size, (k + 1) * size, axis=z.ndim - 1) for k in range(count)]
 
 
-# --- LSTM ----------------------------------------------------------------------------------------
+# --- LSTM -----------------------------------------------------------------------------
 
 
 def lstm_step(z, c):
@@ -113,7 +113,7 @@ def lstm_projected(x, w, w_out, h0, c0, mask, reverse):
     return states, h, c
 
 
-# --- GRU -----------------------------------------------------------------------------------------
+# --- GRU ------------------------------------------------------------------------------
 
 
 def gru_step(x, hidden, h):
@@ -170,12 +170,12 @@ def _gru_jvp(reverse, primals, tangents):
     return (hs, last), (dhs, dh)
 
 
-# --- plain RNN -----------------------------------------------------------------------------------
+# --- plain RNN ------------------------------------------------------------------------
 
 
 def bend(z, mode):
     """The nonlinearity of a plain RNN."""
-    return lax.tanh(z) if mode == "rnn_tanh" else choose(z > 0, z, 0.0)
+    return lax.tanh(z) if mode == "rnn_tanh" else select(z > 0, z, 0.0)
 
 
 def _rnn_loop(x, w, h0, mask, mode, reverse):

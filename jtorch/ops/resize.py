@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .precision import narrow, widen
 from .registry import SAME, T, check, composite, op, ops
+from .safe import cast, widen
 
-# --- which source positions, with which weights ----------------------------------------------------
+# --- which source positions, with which weights ---------------------------------------
 
 
 def _source(size, out, align_corners, factor, cubic=False):
@@ -94,7 +94,7 @@ def _nearest_rows(size, out, factor, exact):
     return np.minimum(scaled.astype(np.int64), size - 1)
 
 
-# --- the op --------------------------------------------------------------------------------------
+# --- the op ---------------------------------------------------------------------------
 
 
 def _apply_matrix(x, dim, matrix):
@@ -144,7 +144,7 @@ def resample(
         f"{input.shape[2]}) output (H: {size[0]})",
     )
     whole = not jnp.issubdtype(input.dtype, jnp.floating) and not mode.startswith("nearest")
-    x = narrow(x, jnp.float32) if whole else x
+    x = cast(x, jnp.float32) if whole else x
     for k in reversed(range(len(size))):
         dim = 2 + k
         given = factors[k] if factors else None
@@ -156,10 +156,10 @@ def resample(
             x = _apply_matrix(x, dim, matrix)
     if whole:
         x = jnp.clip(jnp.round(x), 0, 255)
-    return narrow(x, input.dtype)
+    return cast(x, input.dtype)
 
 
-# --- interpolate -----------------------------------------------------------------------------------
+# --- interpolate ----------------------------------------------------------------------
 
 _RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,)}
 _ALIGNED = ("linear", "bilinear", "bicubic", "trilinear")
@@ -189,8 +189,8 @@ def _check_mode(input, mode, align_corners, antialias):
         )
     check(
         not antialias or (mode in ("bilinear", "bicubic") and input.ndim == 4),
-        "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
-        "input",
+        "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor "
+        "as input",
         ValueError,
     )
 
@@ -221,7 +221,11 @@ def _target(input, size, scale_factor, recompute):
         ValueError,
     )
     if size is not None:
-        check(not recompute, "recompute_scale_factor is not meaningful with an explicit size.", ValueError)
+        check(
+            not recompute,
+            "recompute_scale_factor is not meaningful with an explicit size.",
+            ValueError,
+        )
         return [int(s) for s in _per_dim(size, n, "output size")], None
     scales = [float(s) for s in _per_dim(scale_factor, n, "scale_factor")]
     sizes = [math.floor(d * s) for d, s in zip(input.shape[2:], scales, strict=True)]

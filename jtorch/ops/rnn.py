@@ -6,12 +6,12 @@ from jax import lax
 
 from .._engine import random
 from . import recurrence
-from .precision import choose, narrow, widen
 from .registry import SAME, T, Ts, check, composite, from_host, host, op, ops
+from .safe import cast, select, widen
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
-# --- layers --------------------------------------------------------------------------------------
+# --- layers ---------------------------------------------------------------------------
 
 
 def _direction(mode, x, weights, h0, c0, mask, reverse):
@@ -37,7 +37,7 @@ def _direction(mode, x, weights, h0, c0, mask, reverse):
 
 
 def _grouped(weights, has_biases, projected):
-    """The flat list of parameters as (w_ih, w_hh, b_ih, b_hh, w_hr) for each layer and direction."""
+    """The list of parameters as (w_ih, w_hh, b_ih, b_hh, w_hr) for each layer and direction."""
     step = (4 if has_biases else 2) + projected
     groups = []
     for at in range(0, len(weights), step):
@@ -86,14 +86,14 @@ def recurrent_layers(
         if dropouts and layer < num_layers - 1:
             x = x * widen(dropouts[layer])
     results = (x, jnp.stack(h_last), *([jnp.stack(c_last)] if mode == "lstm" else []))
-    return tuple(narrow(r, input.dtype) for r in results)
+    return tuple(cast(r, input.dtype) for r in results)
 
 
 def _is_projected(mode, hx, cx):
     return mode == "lstm" and hx.shape[-1] != cx.shape[-1]
 
 
-# --- packed sequences ----------------------------------------------------------------------------
+# --- packed sequences -----------------------------------------------------------------
 
 
 @op(SAME, variants="p")
@@ -135,13 +135,15 @@ def _dropout_masks(count, p, shape, dtype):
     return masks
 
 
-# --- the functions ---------------------------------------------------------------------------------
+# --- the functions --------------------------------------------------------------------
 
 
 def _run(mode, input, hx, cx, settings, packing=None):
     """`settings`: (params, has_biases, num_layers, dropout, train, bidirectional, batch_first)."""
     params, has_biases, num_layers, dropout, train, bidirectional, batch_first = settings
-    _check_state(mode, input, hx, cx, num_layers * (2 if bidirectional else 1), packing, batch_first)
+    _check_state(
+        mode, input, hx, cx, num_layers * (2 if bidirectional else 1), packing, batch_first
+    )
     x = input
     if packing is not None:
         x = ops.unpack_steps(input, packing.table)
@@ -225,8 +227,8 @@ def lstm(*args, **kwargs):
 
     lstm(input, (h0, c0), params, has_biases, num_layers, dropout, train, bidirectional,
     batch_first), or with packed data lstm(data, batch_sizes, (h0, c0), params, has_biases,
-    num_layers, dropout, train, bidirectional). `input` (T, B, F), states (layers * directions, B, H),
-    `params` w_ih, w_hh, b_ih, b_hh of each layer and direction.
+    num_layers, dropout, train, bidirectional). `input` (T, B, F), states
+    (layers * directions, B, H), `params` w_ih, w_hh, b_ih, b_hh of each layer and direction.
     """
     return _dispatch("lstm", args, kwargs)
 
@@ -249,7 +251,7 @@ def rnn_relu(*args, **kwargs):
     return _dispatch("rnn_relu", args, kwargs)
 
 
-# --- cells -----------------------------------------------------------------------------------------
+# --- cells ----------------------------------------------------------------------------
 
 
 def _check_cell(input, hx, w_ih, w_hh, gates):
@@ -340,4 +342,4 @@ def rnn_relu_cell(
     """One step of an RNN with relu: the new state. `input` (B, F), `hx` (B, H)."""
     _check_cell(input, hx, w_ih, w_hh, 1)
     z = _affine(input, w_ih, b_ih) + _affine(hx, w_hh, b_hh)
-    return choose(z > 0, z, 0.0)
+    return select(z > 0, z, 0.0)

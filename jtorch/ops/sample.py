@@ -7,13 +7,13 @@ import warnings
 import jax.numpy as jnp
 from jax import lax
 
-from .precision import choose, narrow, widen
 from .registry import SAME, T, check, composite, op, ops
+from .safe import cast, select, widen
 
 _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = ("zeros", "border", "reflection")
 
-# --- positions -------------------------------------------------------------------------------------
+# --- positions ------------------------------------------------------------------------
 
 
 def _unnormalised(x, size, align_corners):
@@ -25,7 +25,7 @@ def _unnormalised(x, size, align_corners):
 
 def _clipped(x, low, high):
     # The derivative is 0 at and beyond the ends, as in torch.
-    return choose(x <= low, float(low), choose(x >= high, float(high), x))
+    return select(x <= low, float(low), select(x >= high, float(high), x))
 
 
 def _reflected(x, size, align_corners):
@@ -38,7 +38,7 @@ def _reflected(x, size, align_corners):
     flips = lax.floor(distance / span)
     rest = distance - flips * span
     odd = lax.rem(flips, jnp.full_like(flips, 2)) == 1
-    return choose(odd, span - rest, rest) + low
+    return select(odd, span - rest, rest) + low
 
 
 def _bounded(x, size, padding_mode, align_corners):
@@ -49,7 +49,7 @@ def _bounded(x, size, padding_mode, align_corners):
     return x
 
 
-# --- values at whole positions -----------------------------------------------------------------------
+# --- values at whole positions --------------------------------------------------------
 
 
 def _values_at(input, index):
@@ -60,7 +60,7 @@ def _values_at(input, index):
     for i, size in zip(index, sizes, strict=True):
         good = (i >= 0) & (i <= size - 1)
         inside = good if inside is None else inside & good
-        whole = narrow(choose(good, i, 0.0), jnp.int64)
+        whole = cast(select(good, i, 0.0), jnp.int64)
         flat = whole if flat is None else flat * size + whole
     out = flat.shape[1:]
     rows = lax.reshape(flat, (n, 1, math.prod(out)))
@@ -68,7 +68,7 @@ def _values_at(input, index):
     picked = jnp.take_along_axis(planes, rows, 2, mode="clip")
     picked = lax.reshape(picked, (n, channels, *out))
     keep = jnp.broadcast_to(inside[:, None], picked.shape)
-    return choose(keep, picked, 0.0)
+    return select(keep, picked, 0.0)
 
 
 def _nearest(input, positions):
@@ -84,7 +84,9 @@ def _linear(input, positions):
         for p, start, upper in zip(positions, low, corner, strict=True):
             part = p - start if upper else start + 1 - p
             weight = part if weight is None else weight * part
-        values = _values_at(input, [start + upper for start, upper in zip(low, corner, strict=True)])
+        values = _values_at(
+            input, [start + upper for start, upper in zip(low, corner, strict=True)]
+        )
         term = values * weight[:, None]
         total = term if total is None else total + term
     return total
@@ -117,7 +119,7 @@ def _cubic(input, positions, bound):
     return total
 
 
-# --- the functions -----------------------------------------------------------------------------------
+# --- the functions --------------------------------------------------------------------
 
 
 def _check_grid(input, grid, mode):
@@ -134,8 +136,8 @@ def _check_grid(input, grid, mode):
     )
     check(
         grid.shape[-1] == n,
-        f"grid_sampler(): expected grid to have size {n} in last dimension, but got grid with sizes "
-        f"{list(grid.shape)}",
+        f"grid_sampler(): expected grid to have size {n} in last dimension, but got grid with "
+        f"sizes {list(grid.shape)}",
     )
     check(
         all(input.shape[2:]),
@@ -170,13 +172,13 @@ def sample_grid(input: T, grid: T, mode: str, padding_mode: str, align_corners: 
         def bound(p, size):
             return _bounded(p, size, padding_mode, align_corners)
 
-        return narrow(_cubic(x, positions, bound), input.dtype)
+        return cast(_cubic(x, positions, bound), input.dtype)
     positions = [
         _bounded(p, size, padding_mode, align_corners)
         for p, size in zip(positions, sizes, strict=True)
     ]
     sampled = _nearest(x, positions) if mode == "nearest" else _linear(x, positions)
-    return narrow(sampled, input.dtype)
+    return cast(sampled, input.dtype)
 
 
 @composite("F")

@@ -191,9 +191,7 @@ class CyclicLR(LRScheduler):
             self.base_momentums = per_group("base_momentum", optimizer, base_momentum)
             self.max_momentums = per_group("max_momentum", optimizer, max_momentum)
             if last_epoch == -1:
-                _start_momentum(
-                    optimizer, self.max_momentums, self.base_momentums, self.use_beta1
-                )
+                _start_momentum(optimizer, self.max_momentums, self.base_momentums, self.use_beta1)
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -373,9 +371,7 @@ class OneCycleLR(LRScheduler):
         elif epochs is not None and steps_per_epoch is not None:
             counts = (("epochs", epochs), ("steps_per_epoch", steps_per_epoch))
         else:
-            raise ValueError(
-                "You must define either total_steps OR (epochs AND steps_per_epoch)"
-            )
+            raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
         for name, count in counts:
             if not isinstance(count, int) or count <= 0:
                 raise ValueError(f"Expected positive integer {name}, but got {count}")

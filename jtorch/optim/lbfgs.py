@@ -213,7 +213,9 @@ class LBFGS(Optimizer):
             if slope > -group["tolerance_change"]:
                 break
             last = i == group["max_iter"] - 1
-            loss, grad, used, small = self._move(group, state, closure, loss, grad, slope, evals, last)
+            loss, grad, used, small = self._move(
+                group, state, closure, loss, grad, slope, evals, last
+            )
             evals += used
             state["func_evals"] += used
             if last or evals >= group["max_eval"] or small:

@@ -15,22 +15,22 @@ from ._schedule_cycles import (
 
 __all__ = [
     "EPOCH_DEPRECATION_WARNING",
-    "LambdaLR",
-    "MultiplicativeLR",
-    "StepLR",
-    "MultiStepLR",
-    "ConstantLR",
-    "LinearLR",
-    "ExponentialLR",
-    "SequentialLR",
-    "CosineAnnealingLR",
     "ChainedScheduler",
-    "ReduceLROnPlateau",
-    "CyclicLR",
+    "ConstantLR",
+    "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
     "OneCycleLR",
     "PolynomialLR",
-    "LRScheduler",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
     "_LRScheduler",
 ]
 
@@ -95,9 +95,7 @@ class MultiplicativeLR(_WithFunctions):
     def _check_functions(self):
         for fn in self.lr_lambdas:
             if not callable(fn):
-                raise TypeError(
-                    f"lr_lambda should be a function, but got {type(fn).__name__}"
-                )
+                raise TypeError(f"lr_lambda should be a function, but got {type(fn).__name__}")
 
     def get_lr(self):
         """The next rates."""
@@ -205,8 +203,7 @@ class LinearLR(LRScheduler):
         rise = self.end_factor - self.start_factor
         steps = min(self.total_iters, self.last_epoch)
         return [
-            base * (self.start_factor + rise * steps / self.total_iters)
-            for base in self.base_lrs
+            base * (self.start_factor + rise * steps / self.total_iters) for base in self.base_lrs
         ]
 
 
@@ -280,9 +277,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def _get_closed_form_lr(self):
         wave = 1 + math.cos(math.pi * self.last_epoch / self.T_max)
-        return [
-            self.eta_min + (base - self.eta_min) * wave / 2 for base in self.base_lrs
-        ]
+        return [self.eta_min + (base - self.eta_min) * wave / 2 for base in self.base_lrs]
 
 
 def _check_members(owner, schedulers, optimizer, what):

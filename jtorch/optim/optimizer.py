@@ -17,8 +17,8 @@ from ._state import NUMBERS, ParamState
 
 __all__ = [
     "Optimizer",
-    "register_optimizer_step_pre_hook",
     "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook",
 ]
 
 _global_optimizer_pre_hooks = OrderedDict()
@@ -220,9 +220,7 @@ class Optimizer:
         saved = deepcopy(state_dict["param_groups"])
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")
-        if any(
-            len(a["params"]) != len(b["params"]) for a, b in zip(groups, saved, strict=True)
-        ):
+        if any(len(a["params"]) != len(b["params"]) for a, b in zip(groups, saved, strict=True)):
             raise ValueError(
                 "loaded state dict contains a parameter group "
                 "that doesn't match the size of optimizer's group"
@@ -293,8 +291,7 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError(
-                    "optimizer can only optimize Tensors, "
-                    f"but one of the params is {typename(p)}"
+                    f"optimizer can only optimize Tensors, but one of the params is {typename(p)}"
                 )
             if not self.defaults.get("differentiable") and not (p.is_leaf or p.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
@@ -332,7 +329,8 @@ class Optimizer:
             for group in self.param_groups:
                 for count, params in self._batches(group):
                     grads = [p.grad for p in params]
-                    states = [self.state[p] for p in params]
+                    # get: SGD without momentum has no state, and shall not get an empty one
+                    states = [self.state.get(p) for p in params]
                     self._update(group, count, params, grads, states)
         return loss
 
@@ -344,9 +342,7 @@ class Optimizer:
             if grad is None:
                 continue
             if grad.is_sparse:
-                raise RuntimeError(
-                    f"{type(self).__name__} does not support sparse gradients"
-                )
+                raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
             state = self.state[p]
             if type(state) is not ParamState:
                 # new, or put in from outside

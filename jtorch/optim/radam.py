@@ -65,10 +65,7 @@ class RAdam(Optimizer):
         rectification = 1.0
         if rho > 5.0:
             rectification = (
-                (rho - 4)
-                * (rho - 2)
-                * rho_limit
-                / ((rho_limit - 4) * (rho_limit - 2) * rho)
+                (rho - 4) * (rho - 2) * rho_limit / ((rho_limit - 4) * (rho_limit - 2) * rho)
             ) ** 0.5
         averages = [s["exp_avg"] for s in states]
         squares = [s["exp_avg_sq"] for s in states]

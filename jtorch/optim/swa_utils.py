@@ -13,13 +13,13 @@ from ..ops.registry import ops
 from ._schedule import LRScheduler, per_group
 
 __all__ = [
-    "AveragedModel",
-    "update_bn",
     "SWALR",
-    "get_ema_multi_avg_fn",
-    "get_swa_multi_avg_fn",
+    "AveragedModel",
     "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
     "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
+    "update_bn",
 ]
 
 
@@ -105,9 +105,7 @@ class AveragedModel(Module):
             ours = itertools.chain(ours, self.module.buffers())
             theirs = itertools.chain(theirs, model.buffers())
         pairs = list(zip(ours, theirs, strict=False))
-        return [a.detach() for a, _ in pairs], [
-            b.detach().to(a.device) for a, b in pairs
-        ]
+        return [a.detach() for a, _ in pairs], [b.detach().to(a.device) for a, b in pairs]
 
     def update_parameters(self, model):
         """Take the current parameters of `model` into the averages."""
@@ -161,13 +159,10 @@ class SWALR(LRScheduler):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                "anneal_strategy must by one of 'cos' or 'linear', "
-                f"instead got {anneal_strategy}"
+                f"anneal_strategy must by one of 'cos' or 'linear', instead got {anneal_strategy}"
             )
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ValueError(
-                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}"
-            )
+            raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
         self._anneal_func_type = anneal_strategy
         self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)

@@ -10,35 +10,35 @@ from .attention import MultiheadAttention
 from .module import Module
 
 __all__ = [
-    "Threshold",
-    "ReLU",
-    "RReLU",
-    "Hardtanh",
-    "ReLU6",
-    "Sigmoid",
-    "Hardsigmoid",
-    "Tanh",
-    "SiLU",
-    "Mish",
-    "Hardswish",
-    "ELU",
     "CELU",
-    "SELU",
-    "GLU",
+    "ELU",
     "GELU",
+    "GLU",
+    "SELU",
     "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "LeakyReLU",
     "LogSigmoid",
-    "Softplus",
-    "Softshrink",
+    "LogSoftmax",
+    "Mish",
     "MultiheadAttention",
     "PReLU",
-    "Softsign",
-    "Tanhshrink",
-    "Softmin",
+    "RReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
     "Softmax",
     "Softmax2d",
-    "LogSoftmax",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
 ]
 
 
@@ -48,8 +48,6 @@ def _inplace_suffix(module):
 
 class _Inplace(Module):
     """An activation whose only setting is `inplace`."""
-
-    __constants__ = ["inplace"]
 
     def __init__(self, inplace=False):
         super().__init__()
@@ -61,8 +59,6 @@ class _Inplace(Module):
 
 class Threshold(Module):
     """x where x > threshold, else value."""
-
-    __constants__ = ["threshold", "value", "inplace"]
 
     def __init__(self, threshold, value, inplace=False):
         super().__init__()
@@ -89,8 +85,6 @@ class ReLU(_Inplace):
 class RReLU(Module):
     """x where x >= 0, else a x; a drawn from [lower, upper] in training, their mean otherwise."""
 
-    __constants__ = ["lower", "upper", "inplace"]
-
     def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
         super().__init__()
         self.lower = lower
@@ -108,11 +102,7 @@ class RReLU(Module):
 class Hardtanh(Module):
     """x clipped to [min_val, max_val]."""
 
-    __constants__ = ["min_val", "max_val", "inplace"]
-
-    def __init__(
-        self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None
-    ):
+    def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
         super().__init__()
         for old, new, value in (
             ("min_value", "min_val", min_value),
@@ -201,8 +191,6 @@ class Hardswish(_Inplace):
 class ELU(Module):
     """x where x > 0, else alpha (exp(x) - 1)."""
 
-    __constants__ = ["alpha", "inplace"]
-
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
         self.alpha = alpha
@@ -218,8 +206,6 @@ class ELU(Module):
 
 class CELU(Module):
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1))."""
-
-    __constants__ = ["alpha", "inplace"]
 
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
@@ -245,8 +231,6 @@ class SELU(_Inplace):
 class GLU(Module):
     """First half times sigmoid of the second half along `dim`."""
 
-    __constants__ = ["dim"]
-
     def __init__(self, dim=-1):
         super().__init__()
         self.dim = dim
@@ -261,8 +245,6 @@ class GLU(Module):
 
 class GELU(Module):
     """x times the normal distribution function of x; approximate: "none" or "tanh"."""
-
-    __constants__ = ["approximate"]
 
     def __init__(self, approximate="none"):
         super().__init__()
@@ -279,8 +261,6 @@ class GELU(Module):
 class Hardshrink(Module):
     """x where |x| > lambd, else 0."""
 
-    __constants__ = ["lambd"]
-
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
@@ -295,8 +275,6 @@ class Hardshrink(Module):
 
 class LeakyReLU(Module):
     """x where x >= 0, else negative_slope x."""
-
-    __constants__ = ["inplace", "negative_slope"]
 
     def __init__(self, negative_slope=1e-2, inplace=False):
         super().__init__()
@@ -322,8 +300,6 @@ class LogSigmoid(Module):
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
 
-    __constants__ = ["beta", "threshold"]
-
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__()
         self.beta = beta
@@ -340,8 +316,6 @@ class Softplus(Module):
 class Softshrink(Module):
     """x moved towards 0 by lambd; 0 where |x| <= lambd."""
 
-    __constants__ = ["lambd"]
-
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
@@ -356,8 +330,6 @@ class Softshrink(Module):
 
 class PReLU(Module):
     """x where x >= 0, else a x with learned a: one, or one per channel (dimension 1)."""
-
-    __constants__ = ["num_parameters"]
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
         self.num_parameters = num_parameters
@@ -396,8 +368,6 @@ class Tanhshrink(Module):
 
 class _AlongDim(Module):
     """A normalisation along `dim`."""
-
-    __constants__ = ["dim"]
 
     def __init__(self, dim=None):
         super().__init__()

@@ -17,8 +17,6 @@ class MultiheadAttention(Module):
     with batch_first N comes first, and N may be absent.
     """
 
-    __constants__ = ["batch_first"]
-
     def __init__(
         self,
         embed_dim,

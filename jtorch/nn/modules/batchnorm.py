@@ -10,10 +10,10 @@ from .module import Module
 
 __all__ = [
     "BatchNorm1d",
-    "LazyBatchNorm1d",
     "BatchNorm2d",
-    "LazyBatchNorm2d",
     "BatchNorm3d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
     "LazyBatchNorm3d",
     "SyncBatchNorm",
 ]
@@ -23,7 +23,6 @@ class _NormBase(Module):
     """What batch and instance normalisation share: affine parameters and running statistics."""
 
     _version = 2
-    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
 
     def __init__(
         self,

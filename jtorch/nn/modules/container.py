@@ -12,11 +12,11 @@ from .module import Module, _addindent
 
 __all__ = [
     "Container",
-    "Sequential",
-    "ModuleList",
     "ModuleDict",
-    "ParameterList",
+    "ModuleList",
     "ParameterDict",
+    "ParameterList",
+    "Sequential",
 ]
 
 
@@ -103,9 +103,7 @@ class Sequential(Module):
 
     def _check_factor(self, other):
         if not isinstance(other, int):
-            raise TypeError(
-                f"unsupported operand type(s) for *: {type(self)} and {type(other)}"
-            )
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
         if other <= 0:
             raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
 

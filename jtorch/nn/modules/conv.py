@@ -57,18 +57,6 @@ def _pad_amounts(padding, dilation, kernel_size):
 
 
 class _ConvNd(Module):
-    __constants__ = [
-        "stride",
-        "padding",
-        "dilation",
-        "groups",
-        "padding_mode",
-        "output_padding",
-        "in_channels",
-        "out_channels",
-        "kernel_size",
-    ]
-
     def __init__(
         self,
         in_channels,
@@ -155,9 +143,7 @@ class _ConvNd(Module):
             amounts = self._reversed_padding_repeated_twice
             input = F.pad(input, amounts, mode=self.padding_mode)
             padding = (0,) * len(self.kernel_size)
-        return convolution(
-            input, weight, bias, self.stride, padding, self.dilation, self.groups
-        )
+        return convolution(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
 
 class Conv1d(_ConvNd):

@@ -4,18 +4,16 @@ from .. import functional as F
 from .module import Module
 
 __all__ = [
+    "AlphaDropout",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
-    "AlphaDropout",
     "FeatureAlphaDropout",
 ]
 
 
 class _DropoutNd(Module):
-    __constants__ = ["p", "inplace"]
-
     def __init__(self, p=0.5, inplace=False):
         super().__init__()
         if p < 0 or p > 1:

@@ -8,8 +8,6 @@ __all__ = ["Flatten", "Unflatten"]
 class Flatten(Module):
     """Joins the dimensions from start_dim to end_dim into one."""
 
-    __constants__ = ["start_dim", "end_dim"]
-
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
         self.start_dim = start_dim
@@ -25,8 +23,6 @@ class Flatten(Module):
 
 class Unflatten(Module):
     """Splits `dim` into dimensions of the given sizes."""
-
-    __constants__ = ["dim", "unflattened_size"]
 
     def __init__(self, dim, unflattened_size):
         super().__init__()
@@ -44,8 +40,7 @@ class Unflatten(Module):
     def _require_tuple_int(self, sizes):
         if not isinstance(sizes, (tuple, list)):
             raise TypeError(
-                "unflattened_size must be a tuple of ints, "
-                f"but found type {type(sizes).__name__}"
+                f"unflattened_size must be a tuple of ints, but found type {type(sizes).__name__}"
             )
         for i, size in enumerate(sizes):
             if not isinstance(size, int):

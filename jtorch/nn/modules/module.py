@@ -37,15 +37,15 @@ from ._state import _EXTRA_STATE_KEY_SUFFIX, StateMixin, _IncompatibleKeys
 from ._typename import typename
 
 __all__ = [
-    "register_module_forward_pre_hook",
-    "register_module_forward_hook",
-    "register_module_full_backward_pre_hook",
+    "Module",
     "register_module_backward_hook",
-    "register_module_full_backward_hook",
     "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
     "register_module_module_registration_hook",
     "register_module_parameter_registration_hook",
-    "Module",
 ]
 
 # libraries read these from torch.nn.modules.module
@@ -433,11 +433,17 @@ class Module(HookMixin, StateMixin):
                 self.__dict__[name] = make()
 
     def __getattr__(self, name):
+        # spelled out, because every `self.weight` of every forward comes through here
         members = self.__dict__
-        for kind in _OWN:
-            found = members.get(kind)
-            if found is not None and name in found:
-                return found[name]
+        params = members.get("_parameters")
+        if params is not None and name in params:
+            return params[name]
+        modules = members.get("_modules")
+        if modules is not None and name in modules:
+            return modules[name]
+        buffers = members.get("_buffers")
+        if buffers is not None and name in buffers:
+            return buffers[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def _forget(self, name, *keep):
@@ -451,6 +457,13 @@ class Module(HookMixin, StateMixin):
 
     def __setattr__(self, name, value):
         members = self.__dict__
+        if not isinstance(value, (Tensor, Module)):
+            params = members.get("_parameters")
+            if params is None or not (
+                name in params or name in members["_modules"] or name in members["_buffers"]
+            ):
+                object.__setattr__(self, name, value)
+                return
         if isinstance(value, Parameter):
             if "_parameters" not in members:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")

@@ -8,13 +8,11 @@ from .. import init
 from ..parameter import Parameter
 from .module import Module
 
-__all__ = ["LocalResponseNorm", "CrossMapLRN2d", "LayerNorm", "GroupNorm", "RMSNorm"]
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
 
 
 class LocalResponseNorm(Module):
     """Divides each channel by a power of the mean square over `size` neighbouring channels."""
-
-    __constants__ = ["size", "alpha", "beta", "k"]
 
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__()
@@ -56,9 +54,7 @@ class CrossMapLRN2d(Module):
     def forward(self, input):
         """(N, C, H, W) -> (N, C, H, W)."""
         if input.dim() != 4:
-            raise ValueError(
-                f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead."
-            )
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
         sums = (input.square().movedim(1, -1) @ self._window(input).t()).movedim(-1, 1)
         return input * (sums * (self.alpha / self.size) + self.k).pow(-self.beta)
 
@@ -72,8 +68,6 @@ def _shape_tuple(shape):
 
 class LayerNorm(Module):
     """Mean 0 and variance 1 over the trailing dimensions `normalized_shape`, then affine."""
-
-    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
     def __init__(
         self,
@@ -117,8 +111,6 @@ class LayerNorm(Module):
 
 class GroupNorm(Module):
     """Mean 0 and variance 1 over each of `num_groups` groups of channels, then affine."""
-
-    __constants__ = ["num_groups", "num_channels", "eps", "affine"]
 
     def __init__(
         self,
@@ -170,8 +162,6 @@ class RMSNorm(Module):
     eps None: the machine epsilon of the input's dtype.
     """
 
-    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
-
     def __init__(
         self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None
     ):
@@ -197,6 +187,5 @@ class RMSNorm(Module):
 
     def extra_repr(self):
         return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )

@@ -28,7 +28,6 @@ _sextuple = _ntuple(6)
 class _PadNd(Module):
     """`padding` as `F.pad` takes it: (left, right, top, bottom, front, back)."""
 
-    __constants__ = ["padding"]
     _mode = None
     _tuple = staticmethod(_pair)
 
@@ -78,7 +77,6 @@ class CircularPad3d(_CircularPadNd):
 
 
 class _ConstantPadNd(Module):
-    __constants__ = ["padding", "value"]
     _tuple = staticmethod(_pair)
 
     def __init__(self, padding, value):

@@ -11,17 +11,18 @@ from ..utils.rnn import PackedSequence
 from .module import Module
 
 __all__ = [
-    "RNNBase",
-    "RNN",
-    "LSTM",
     "GRU",
-    "RNNCellBase",
-    "RNNCell",
-    "LSTMCell",
+    "LSTM",
+    "RNN",
     "GRUCell",
+    "LSTMCell",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
 ]
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+_ONE_STATE = {"GRU": "gru", "RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}
 
 
 def apply_permutation(tensor, permutation, dim=1):
@@ -58,9 +59,7 @@ def _check_rnn_sizes(input_size, hidden_size, num_layers, bias, batch_first, pro
         if value <= 0:
             raise ValueError(f"{name} must be greater than zero")
     if proj_size < 0:
-        raise ValueError(
-            "proj_size should be a positive integer or zero to disable projections"
-        )
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
     if proj_size >= hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
 
@@ -83,18 +82,6 @@ def _check_dropout(dropout, num_layers):
 
 class RNNBase(Module):
     """Layers of LSTM, GRU or plain cells over a sequence, in one or both directions."""
-
-    __constants__ = [
-        "mode",
-        "input_size",
-        "hidden_size",
-        "num_layers",
-        "bias",
-        "batch_first",
-        "dropout",
-        "bidirectional",
-        "proj_size",
-    ]
 
     def __init__(
         self,
@@ -202,9 +189,7 @@ class RNNBase(Module):
         width = self.proj_size if self.proj_size > 0 else self.hidden_size
         return self._state_shape(input, batch_sizes, width)
 
-    def check_hidden_size(
-        self, hx, expected_hidden_size, msg="Expected hidden size {}, got {}"
-    ):
+    def check_hidden_size(self, hx, expected_hidden_size, msg="Expected hidden size {}, got {}"):
         """Raise RuntimeError unless `hx` has the expected shape."""
         if tuple(hx.size()) != tuple(expected_hidden_size):
             raise RuntimeError(msg.format(tuple(expected_hidden_size), list(hx.size())))
@@ -232,9 +217,7 @@ class RNNBase(Module):
         if input.dim() not in (2, 3):
             what = "tensor instead" if self.mode.startswith("RNN") else "instead"
             name = "RNN" if self.mode.startswith("RNN") else self.mode
-            raise ValueError(
-                f"{name}: Expected input to be 2D or 3D, got {input.dim()}D {what}"
-            )
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {input.dim()}D {what}")
         batched = input.dim() == 3
         if not batched:
             input = input.unsqueeze(0 if self.batch_first else 1)
@@ -278,8 +261,6 @@ class RNNBase(Module):
 class _OneStateRNN(RNNBase):
     """A recurrent layer whose state is one tensor: RNN and GRU."""
 
-    _functions = {}
-
     def forward(self, input, hx=None):
         """input (L, N, in) or packed, hx (layers * directions, N, hidden) -> output, last state."""
         packed = isinstance(input, PackedSequence)
@@ -289,7 +270,7 @@ class _OneStateRNN(RNNBase):
         else:
             hx = self._given_state(hx, packed, batched, sorted_indices)
         self.check_forward_args(input, hx, batch_sizes)
-        function = getattr(ops, self._functions[self.mode])
+        function = getattr(ops, _ONE_STATE[self.mode])
         output, hidden = self._run(function, input, hx, batch_sizes)
         indices = (sorted_indices, unsorted_indices)
         return self._repack(output, hidden, packed, batch_sizes, batched, indices)
@@ -308,8 +289,6 @@ class _OneStateRNN(RNNBase):
 class RNN(_OneStateRNN):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu."""
 
-    _functions = {"RNN_TANH": "rnn_tanh", "RNN_RELU": "rnn_relu"}
-
     def __init__(self, *args, **kwargs):
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
@@ -327,8 +306,6 @@ class RNN(_OneStateRNN):
 
 class GRU(_OneStateRNN):
     """Gated recurrent unit (Cho et al. 2014)."""
-
-    _functions = {"GRU": "gru"}
 
     def __init__(self, *args, **kwargs):
         if "proj_size" in kwargs:
@@ -404,8 +381,6 @@ class LSTM(RNNBase):
 class RNNCellBase(Module):
     """One step of a recurrence: the weights of one layer."""
 
-    __constants__ = ["input_size", "hidden_size", "bias"]
-
     def __init__(self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None):
         factory = {"device": device, "dtype": dtype}
         super().__init__()
@@ -465,8 +440,6 @@ class RNNCellBase(Module):
 
 class RNNCell(RNNCellBase):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu."""
-
-    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
     def __init__(
         self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None

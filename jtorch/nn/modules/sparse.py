@@ -29,9 +29,7 @@ class _Table(Module):
             self.reset_parameters()
             return
         if tuple(given.shape) != shape:
-            raise AssertionError(
-                "Shape of weight does not match num_embeddings and embedding_dim"
-            )
+            raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
         self.weight = Parameter(given, requires_grad=requires_grad)
 
     def reset_parameters(self):
@@ -47,16 +45,6 @@ class _Table(Module):
 
 class Embedding(_Table):
     """Integer indices (*) -> (*, embedding_dim)."""
-
-    __constants__ = [
-        "num_embeddings",
-        "embedding_dim",
-        "padding_idx",
-        "max_norm",
-        "norm_type",
-        "scale_grad_by_freq",
-        "sparse",
-    ]
 
     def __init__(
         self,
@@ -138,18 +126,6 @@ class Embedding(_Table):
 
 class EmbeddingBag(_Table):
     """Sum, mean or maximum of the embeddings of each bag of indices."""
-
-    __constants__ = [
-        "num_embeddings",
-        "embedding_dim",
-        "max_norm",
-        "norm_type",
-        "scale_grad_by_freq",
-        "mode",
-        "sparse",
-        "include_last_offset",
-        "padding_idx",
-    ]
 
     def __init__(
         self,

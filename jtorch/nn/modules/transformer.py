@@ -15,10 +15,10 @@ from .normalization import LayerNorm
 
 __all__ = [
     "Transformer",
-    "TransformerEncoder",
     "TransformerDecoder",
-    "TransformerEncoderLayer",
     "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
 ]
 
 
@@ -47,8 +47,6 @@ class TransformerEncoder(Module):
     choose a faster way to the same values in torch and have no effect here.
     """
 
-    __constants__ = ["norm"]
-
     def __init__(
         self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True
     ):
@@ -75,8 +73,6 @@ class TransformerEncoder(Module):
 
 class TransformerDecoder(Module):
     """`num_layers` copies of a decoder layer, then `norm` if given."""
-
-    __constants__ = ["norm"]
 
     def __init__(self, decoder_layer, num_layers, norm=None):
         super().__init__()
@@ -116,8 +112,6 @@ class TransformerEncoderLayer(Module):
 
     (L, N, d_model), or (N, L, d_model) with batch_first; the shape stays.
     """
-
-    __constants__ = ["norm_first"]
 
     def __init__(
         self,
@@ -196,8 +190,6 @@ class TransformerDecoderLayer(Module):
 
     (T, N, d_model), or (N, T, d_model) with batch_first; the shape stays.
     """
-
-    __constants__ = ["norm_first"]
 
     def __init__(
         self,
@@ -327,16 +319,12 @@ class Transformer(Module):
             self.encoder = custom_encoder
         else:
             layer = TransformerEncoderLayer(*settings, **factory)
-            self.encoder = TransformerEncoder(
-                layer, num_encoder_layers, LayerNorm(d_model, **norm)
-            )
+            self.encoder = TransformerEncoder(layer, num_encoder_layers, LayerNorm(d_model, **norm))
         if custom_decoder is not None:
             self.decoder = custom_decoder
         else:
             layer = TransformerDecoderLayer(*settings, **factory)
-            self.decoder = TransformerDecoder(
-                layer, num_decoder_layers, LayerNorm(d_model, **norm)
-            )
+            self.decoder = TransformerDecoder(layer, num_decoder_layers, LayerNorm(d_model, **norm))
         self._reset_parameters()
         self.d_model = d_model
         self.nhead = nhead

@@ -1,12 +1,13 @@
 """Clipping of gradients."""
 
+import types
 import warnings
 
 from ..._engine.tensor import Tensor
 from ...autograd import no_grad
 from ...ops.registry import ops
 
-__all__ = ["clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "get_total_norm"]
+__all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 
 def _gradients(parameters):
@@ -46,15 +47,14 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
             grad._set_data(new)
 
 
-def clip_grad_norm_(
-    parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None
-):
+def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """Scale all gradients so that their common norm is at most max_norm; returns the old norm."""
     if isinstance(parameters, Tensor):
         parameters = [parameters]
     else:
+        generator = isinstance(parameters, types.GeneratorType)
         parameters = list(parameters)
-        if not parameters:
+        if generator and not parameters:
             warnings.warn(
                 "`parameters` is an empty generator, no gradient clipping will occur.",
                 stacklevel=2,
@@ -64,9 +64,7 @@ def clip_grad_norm_(
     return total
 
 
-def clip_grad_norm(
-    parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None
-):
+def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """Old name of `clip_grad_norm_`."""
     warnings.warn(
         "`torch.nn.utils.clip_grad_norm` is now deprecated "

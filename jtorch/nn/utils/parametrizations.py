@@ -28,7 +28,7 @@ def norm_except_dim(v, dim):
     if dim == -1:
         return v.norm()
     others = [d for d in range(v.dim()) if d != dim % v.dim()]
-    return ops.linalg_vector_norm(v, 2, others, keepdim=True)
+    return ops.vector_norm(v, 2, others, keepdim=True)
 
 
 def weight_norm(module, name="weight", dim=0):
@@ -110,15 +110,11 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
     if dim is None:
         transposed = type(module).__name__.startswith("ConvTranspose")
         dim = 1 if transposed else 0
-    register_parametrization(
-        module, name, _SpectralNorm(weight, n_power_iterations, dim, eps)
-    )
+    register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
     return module
 
 
-def orthogonal(
-    module, name="weight", orthogonal_map=None, *, use_trivialization=True
-):
+def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization=True):
     """Not supported."""
     raise NotImplementedError(
         "torch.nn.utils.parametrizations.orthogonal is not supported by jtorch; "

@@ -6,17 +6,16 @@ from copy import deepcopy
 from ..._engine.tensor import Tensor
 from ...autograd import no_grad
 from ..modules.container import ModuleDict, ModuleList
-from ..modules.module import Module
 from ..parameter import Parameter
 
 __all__ = [
-    "cached",
     "ParametrizationList",
-    "register_parametrization",
+    "cached",
     "is_parametrized",
+    "register_parametrization",
     "remove_parametrizations",
-    "type_before_parametrizations",
     "transfer_parametrizations_and_params",
+    "type_before_parametrizations",
 ]
 
 _cache_enabled = 0
@@ -101,9 +100,7 @@ class ParametrizationList(ModuleList):
     def _check_result(self, original):
         made = self()
         if not isinstance(made, Tensor):
-            raise ValueError(
-                f"A parametrization must return a tensor. Got {type(made).__name__}."
-            )
+            raise ValueError(f"A parametrization must return a tensor. Got {type(made).__name__}.")
         for what in ("dtype", "shape"):
             if getattr(made, what) != getattr(original, what):
                 raise ValueError(
@@ -119,8 +116,7 @@ class ParametrizationList(ModuleList):
             for module in reversed(self):
                 if not hasattr(module, "right_inverse"):
                     raise RuntimeError(
-                        f"parametrization {type(module).__name__} does not implement "
-                        "right_inverse."
+                        f"parametrization {type(module).__name__} does not implement right_inverse."
                     )
                 value = module.right_inverse(value)
             if self.is_tensor:
@@ -218,9 +214,7 @@ def _extend(module, name, parametrization, unsafe):
     value = getattr(module, name)
     made = parametrization(value)
     if not isinstance(made, Tensor):
-        raise ValueError(
-            f"A parametrization must return a tensor. Got {type(made).__name__}."
-        )
+        raise ValueError(f"A parametrization must return a tensor. Got {type(made).__name__}.")
     if made.dtype != value.dtype or made.shape != value.shape:
         raise ValueError(
             "Registering a parametrization may not change the shape or dtype of the tensor, "

@@ -6,7 +6,7 @@ from .. import functional as F
 from ..modules.module import Module
 from ..parameter import Parameter
 
-__all__ = ["SpectralNorm", "spectral_norm", "remove_spectral_norm"]
+__all__ = ["SpectralNorm", "remove_spectral_norm", "spectral_norm"]
 
 
 class SpectralNorm:
@@ -73,9 +73,7 @@ class SpectralNorm:
         hook = SpectralNorm(name, n_power_iterations, dim, eps)
         weight = module._parameters[name]
         if weight is None:
-            raise ValueError(
-                f"`SpectralNorm` cannot be applied as parameter `{name}` is None"
-            )
+            raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
         with no_grad():
             height, width = hook.reshape_weight_to_matrix(weight).size()
             u = F.normalize(weight.new_empty(height).normal_(0, 1), dim=0, eps=eps)

@@ -1,0 +1,438 @@
+"""Optimisers against torch: trajectories with all options, state dicts, hooks, errors."""
+
+import copy
+import importlib
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import jtorch
+from jtorch._engine import trace
+
+LIBS = (torch, jtorch)
+START = [np.linspace(-1, 1, 6).reshape(2, 3), np.array([0.5, -2.0, 3.0]), np.array(1.5)]
+TARGET = [np.linspace(2, -1, 6).reshape(2, 3), np.array([0.1, 0.2, 0.3]), np.array(-1.0)]
+
+CASES = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "maximize": True}),
+    ("SGD", {"lr": 0.1, "fused": True}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.1, "amsgrad": True, "foreach": True}),
+    ("Adam", {"lr": 0.1, "maximize": True, "betas": (0.0, 0.9)}),
+    ("Adam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("AdamW", {"lr": 0.1}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.1, "alpha": 0.9, "centered": True, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.9}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True, "maximize": True}),
+    ("Adagrad", {"lr": 0.3}),
+    ("Adagrad", {"lr": 0.3, "lr_decay": 0.1, "weight_decay": 0.1}),
+    ("Adagrad", {"lr": 0.3, "initial_accumulator_value": 0.5, "maximize": True}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.8, "weight_decay": 0.1, "maximize": True}),
+    ("Adamax", {"lr": 0.1}),
+    ("Adamax", {"lr": 0.1, "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {"lr": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.1, "maximize": True}),
+    ("RAdam", {"lr": 0.1}),
+    ("RAdam", {"lr": 0.1, "weight_decay": 0.1, "betas": (0.8, 0.9)}),
+    ("RAdam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("ASGD", {"lr": 0.1}),
+    ("ASGD", {"lr": 0.1, "t0": 3, "lambd": 0.1, "weight_decay": 0.1}),
+    ("Rprop", {"lr": 0.1}),
+    ("Rprop", {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.5), "maximize": True}),
+    ("LBFGS", {"lr": 0.1, "max_iter": 4}),
+    ("LBFGS", {"line_search_fn": "strong_wolfe", "history_size": 3}),
+]
+
+
+def parameters(lib, dtype="float32"):
+    made = [lib.tensor(a).to(getattr(lib, dtype)) for a in START]
+    return [lib.nn.Parameter(t) for t in made]
+
+
+def loss_of(lib, params, skip=()):
+    total = 0
+    for k, (p, t) in enumerate(zip(params, TARGET)):
+        if k not in skip:
+            d = p - lib.tensor(t).to(p.dtype)
+            total = total + (d * d).sum() + (p**4).sum() * 0.01
+    return total
+
+
+def train(lib, optimizer, params, steps, skip=lambda step: ()):
+    losses = []
+    for step in range(steps):
+
+        def closure(step=step):
+            optimizer.zero_grad()
+            loss = loss_of(lib, params, skip(step))
+            loss.backward()
+            return loss
+
+        losses.append(float(optimizer.step(closure).detach()))
+    return losses
+
+
+def make(lib, name, params, options):
+    return getattr(lib.optim, name)(params, **options)
+
+
+def values(params):
+    return [np.array(p.detach().double().numpy()) for p in params]
+
+
+def state_values(value):
+    if isinstance(value, LIBS[0].Tensor) or isinstance(value, LIBS[1].Tensor):
+        return (str(value.dtype), np.array(value.detach().double().numpy()))
+    if isinstance(value, dict):
+        return {k: state_values(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [state_values(v) for v in value]
+    return value
+
+
+def assert_same_state(got, want, tolerance=1e-5):
+    if isinstance(want, dict):
+        assert list(got) == list(want)
+        for key in want:
+            assert_same_state(got[key], want[key], tolerance)
+    elif isinstance(want, tuple):
+        assert got[0] == want[0]
+        np.testing.assert_allclose(got[1], want[1], rtol=tolerance, atol=tolerance)
+    elif isinstance(want, list):
+        assert len(got) == len(want)
+        for g, w in zip(got, want):
+            assert_same_state(g, w, tolerance)
+    elif isinstance(want, float):
+        assert got == pytest.approx(want, rel=1e-5)
+    else:
+        assert got == want
+
+
+IDS = [f"{name}-{'-'.join(options)}" for name, options in CASES]
+
+
+@pytest.mark.parametrize("name, options", CASES, ids=IDS)
+def test_trajectory(name, options):
+    """Ten steps: the same losses, parameters and state dict."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib)
+        optimizer = make(lib, name, params, options)
+        losses = train(lib, optimizer, params, 10)
+        seen.append((losses, values(params), state_values(optimizer.state_dict()), repr(optimizer)))
+    want, got = seen
+    np.testing.assert_allclose(got[0], want[0], rtol=2e-5, atol=1e-6)
+    for a, b in zip(want[1], got[1]):
+        np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-6)
+    if name != "LBFGS":
+        assert_same_state(got[2], want[2], 2e-5)
+    assert got[3] == want[3]
+
+
+@pytest.mark.parametrize("name, options", CASES[:33], ids=IDS[:33])
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+def test_dtypes(name, options, dtype):
+    """float64 to its full precision; bfloat16 to its own rounding."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib, dtype)
+        train(lib, make(lib, name, params, options), params, 4)
+        seen.append(values(params))
+    tolerance = 1e-12 if dtype == "float64" else 3e-2
+    for a, b in zip(*seen):
+        np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "Adagrad"])
+def test_missing_gradients(name):
+    """Parameters without a gradient are left alone, and have their own step counts."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib)
+        options = {"lr": 0.1, "momentum": 0.9} if name == "SGD" else {"lr": 0.1}
+        optimizer = make(lib, name, params, options)
+        train(lib, optimizer, params, 6, skip=lambda step: (0,) if step % 2 else (2,))
+        seen.append((values(params), state_values(optimizer.state_dict())))
+    for a, b in zip(seen[0][0], seen[1][0]):
+        np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-6)
+    assert_same_state(seen[1][1], seen[0][1])
+
+
+def as_lib(lib, value):
+    if isinstance(value, dict):
+        return {k: as_lib(lib, v) for k, v in value.items()}
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        return lib.tensor(value[1]).to(getattr(lib, value[0].removeprefix("torch.")))
+    return value
+
+
+@pytest.mark.parametrize("name, options", CASES[:33:2], ids=IDS[:33:2])
+@pytest.mark.parametrize("way", ["from torch", "to torch"])
+def test_state_interchange(name, options, way):
+    """A state dict saved by either library goes on in the other."""
+    first, second = LIBS if way == "from torch" else LIBS[::-1]
+    params = parameters(first)
+    optimizer = make(first, name, params, options)
+    train(first, optimizer, params, 3)
+    saved = state_values(optimizer.state_dict())
+    saved["param_groups"] = optimizer.state_dict()["param_groups"]
+    others = [second.nn.Parameter(second.tensor(v).float()) for v in values(params)]
+    continued = make(second, name, others, {**options, "lr": 0.7})
+    continued.load_state_dict(as_lib(second, saved))
+    train(first, optimizer, params, 3)
+    train(second, continued, others, 3)
+    for a, b in zip(values(params), values(others)):
+        np.testing.assert_allclose(b, a, rtol=3e-5, atol=3e-6)
+
+
+class Log(list):
+    """A list that makes hooks which write into it."""
+
+    def note(self, word):
+        return lambda *args: self.append(word)
+
+
+def _log_steps(opt):
+    log = Log()
+    opt.register_step_pre_hook(log.note("pre"))
+    handle = opt.register_step_post_hook(log.note("post"))
+    opt.register_state_dict_post_hook(lambda o, d: {**d, "more": 1})
+    opt.register_load_state_dict_pre_hook(lambda o, d: log.append(sorted(d)))
+    return log, handle
+
+
+def test_groups_and_hooks():
+    """Groups with settings of their own, names, hooks, zero_grad."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib)
+        named = [("a", params[0]), ("b", params[1])]
+        opt = lib.optim.SGD([{"params": named, "lr": 0.5}], lr=0.1, momentum=0.9)
+        opt.add_param_group({"params": [("c", params[2])], "weight_decay": 0.1})
+        log, handle = _log_steps(opt)
+        base = importlib.import_module(lib.__name__ + ".optim.optimizer")
+        everywhere = base.register_optimizer_step_post_hook(log.note("global"))
+        train(lib, opt, params, 2)
+        handle.remove()
+        everywhere.remove()
+        train(lib, opt, params, 1)
+        opt.load_state_dict(opt.state_dict())
+        opt.zero_grad(set_to_none=False)
+        zeros = [p.grad.abs().sum().item() for p in params]
+        opt.zero_grad()
+        groups = opt.state_dict()["param_groups"]
+        seen.append((log, zeros, [p.grad for p in params], groups, repr(opt), values(params)))
+    assert seen[0][:5] == seen[1][:5]
+    for a, b in zip(seen[0][5], seen[1][5]):
+        np.testing.assert_allclose(b, a, rtol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "o.SGD(p[0])",
+        "o.SGD([])",
+        "o.SGD([3])",
+        "o.SGD([{'params': set(p)}])",
+        "o.SGD([p[0] * 2])",
+        "o.SGD(p, lr=-1)",
+        "o.SGD(p, momentum=-1)",
+        "o.SGD(p, nesterov=True)",
+        "o.SGD(p, fused=True, foreach=True)",
+        "o.SGD([('a', p[0]), p[1]])",
+        "o.SGD([{'params': p}, {'params': p[:1]}])",
+        "o.SGD(p).add_param_group(3)",
+        "o.SGD(p).add_param_group({'params': [('x', lib.ones(1))]})",
+        "o.Adam(p, lr=lib.ones(2))",
+        "o.Adam(p, betas=(1.0, 0.9))",
+        "o.Adam(p, betas=(0.5, -0.9))",
+        "o.Adam(p, eps=-1)",
+        "o.Adam(p, weight_decay=-1)",
+        "o.Adam(p, fused=True, differentiable=True)",
+        "o.RMSprop(p, alpha=-1)",
+        "o.Adagrad(p, lr_decay=-1)",
+        "o.Adadelta(p, rho=1.5)",
+        "o.Rprop(p, etas=(1.5, 2))",
+        "o.NAdam(p, momentum_decay=-1)",
+        "o.LBFGS([{'params': p[:1]}, {'params': p[1:]}])",
+        "o.SGD(p).load_state_dict({'state': {}, 'param_groups': []})",
+        "o.SGD(p).load_state_dict({'state': {}, 'param_groups': [{'params': [0]}]})",
+    ],
+)
+def test_errors(source):
+    """The same exception class and message."""
+    errors = []
+    for lib in LIBS:
+        with pytest.raises(Exception) as caught:
+            eval(source, {"o": lib.optim, "p": parameters(lib), "lib": lib})
+        errors.append((caught.type, str(caught.value)))
+    assert errors[1] == errors[0]
+
+
+def test_tensor_learning_rate():
+    """A learning rate that is a tensor, changed in place between steps."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib)
+        lr = lib.tensor(0.1)
+        opt = lib.optim.Adam(params, lr=lr)
+        train(lib, opt, params, 2)
+        lr.mul_(0.5)
+        train(lib, opt, params, 2)
+        seen.append(values(params))
+    for a, b in zip(*seen):
+        np.testing.assert_allclose(b, a, rtol=2e-5)
+
+
+def test_state_is_live():
+    """State can be read and written between steps; a held step tensor follows."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib)
+        opt = lib.optim.Adam(params, lr=0.1)
+        train(lib, opt, params, 2)
+        state = opt.state[params[0]]
+        held = state["step"]
+        before = float(held)
+        train(lib, opt, params, 1)
+        log = [before, float(held), list(state), sorted(dict(state)), len(state), "step" in state]
+        state["step"].fill_(10.0)
+        state["exp_avg"].zero_()
+        train(lib, opt, params, 1)
+        opt.state[params[1]]["step"] = lib.tensor(3.0)
+        train(lib, opt, params, 1)
+        log += [float(s["step"]) for s in opt.state.values()]
+        other = copy.deepcopy(opt)
+        log += [float(s["step"]) for s in other.state.values()]
+        seen.append((log, values(params)))
+    assert seen[0][0] == seen[1][0]
+    for a, b in zip(seen[0][1], seen[1][1]):
+        np.testing.assert_allclose(b, a, rtol=2e-5)
+
+
+def test_differentiable():
+    """Gradients flow through a differentiable step."""
+    seen = []
+    for lib in LIBS:
+        rate = lib.tensor([0.3, 0.2], requires_grad=True)
+        p = rate * 2
+        opt = lib.optim.SGD([p], lr=0.1, momentum=0.9, differentiable=True)
+        p.grad = rate**2
+        opt.step()
+        p.sum().backward()
+        seen.append(rate.grad.tolist())
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-5)
+
+
+def test_own_optimizer():
+    """An optimiser written by the user."""
+    seen = []
+    for lib in LIBS:
+
+        class Sign(lib.optim.Optimizer):
+            def __init__(self, params, lr=0.1):
+                super().__init__(params, {"lr": lr})
+
+            @lib.no_grad()
+            def step(self, closure=None):
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        state = self.state[p]
+                        state["step"] = state.get("step", 0) + 1
+                        p.add_(p.grad.sign(), alpha=-group["lr"] / state["step"])
+
+        params = parameters(lib)
+        opt = Sign(params)
+        for _ in range(3):
+            opt.zero_grad()
+            loss_of(lib, params).backward()
+            opt.step()
+        seen.append((values(params), opt.state_dict()["state"], repr(opt)))
+    assert seen[0][1:] == seen[1][1:]
+    for a, b in zip(seen[0][0], seen[1][0]):
+        np.testing.assert_allclose(b, a, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam"])
+def test_few_nodes(name):
+    """A step over 100 parameters is a handful of nodes and one flush at its end."""
+    params = [jtorch.nn.Parameter(jtorch.ones(3)) for _ in range(100)]
+    options = {"momentum": 0.9} if name == "SGD" else {}
+    optimizer = make(jtorch, name, params, options)
+    for p in params:
+        p.grad = jtorch.ones(3)
+    optimizer.step()
+    jtorch.nn.utils.clip_grad_norm_(params, 1.0)
+    counted = []
+    boundary = trace.step_boundary
+
+    def count(*args):
+        counted.append(sum(len(t.nodes) for t in trace.state.traces.values()))
+        boundary(*args)
+
+    trace.step_boundary = count
+    try:
+        optimizer.step()
+    finally:
+        trace.step_boundary = boundary
+    assert len(counted) == 1
+    assert counted[0] <= 20
+
+
+def _average(lib, decay):
+    lib.manual_seed(0)
+    model = lib.nn.Sequential(lib.nn.Linear(2, 3), lib.nn.BatchNorm1d(3), lib.nn.Linear(3, 1))
+    utils = lib.optim.swa_utils
+    options = {} if decay is None else {"multi_avg_fn": utils.get_ema_multi_avg_fn(decay)}
+    mean = utils.AveragedModel(model, **options)
+    opt = lib.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = utils.SWALR(opt, swa_lr=0.02, anneal_epochs=3)
+    rates = []
+    data = lib.linspace(-1, 1, 16).reshape(8, 2)
+    for _ in range(5):
+        opt.zero_grad()
+        (model(data) ** 2).mean().backward()
+        opt.step()
+        mean.update_parameters(model)
+        scheduler.step()
+        rates += scheduler.get_last_lr()
+    utils.update_bn([data, data + 1], mean)
+    return rates, [v.double().tolist() for v in mean.state_dict().values()]
+
+
+@pytest.mark.parametrize("decay", [None, 0.9])
+def test_averages(decay):
+    """AveragedModel, update_bn and SWALR."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want, got = _average(torch, decay), _average(jtorch, decay)
+    np.testing.assert_allclose(got[0], want[0])
+    for a, b in zip(want[1], got[1]):
+        np.testing.assert_allclose(b, a, rtol=2e-4, atol=1e-5)
+
+
+def test_from_optax():
+    """optax's Adam as a torch optimiser: torch's trajectory, and a state dict that resumes."""
+    import optax
+
+    expected = parameters(torch)
+    train(torch, torch.optim.Adam(expected, lr=0.1), expected, 6)
+    params = parameters(jtorch)
+    optimizer = jtorch.optim.from_optax(params, optax.adam(0.1))
+    train(jtorch, optimizer, params, 3)
+    again = [jtorch.nn.Parameter(p.detach().clone()) for p in params]
+    resumed = jtorch.optim.from_optax(again, optax.adam(0.1))
+    resumed.load_state_dict(optimizer.state_dict())
+    train(jtorch, resumed, again, 3)
+    for a, b in zip(values(expected), values(again)):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,159 @@
+"""The public callables of operations, compiled from their declarations when they are first called."""
+
+import linecache
+import types
+
+from .._engine import device as devices
+from .._engine.call import apply, finish_out, inplace
+from .roles import MISSING, Dim, Dims, DType, S, Ts, sizes, tensors, to_dtype, to_tuple
+
+
+class DeviceAttrs(tuple):
+    """Static attributes whose last element is the device of the result."""
+
+    __slots__ = ()
+
+    @property
+    def device(self):
+        """Where the result goes."""
+        return self[-1]
+
+
+ALIASES = {"dim": "axis", "keepdim": "keepdims"}
+
+
+
+def _stub(*args, **kwargs):
+    return _first_call(args, kwargs)  # noqa: F821  (a global of every function made from this code)
+
+
+def lazy_function(name, doc, build):
+    """A function that is compiled at its first call, when its code becomes what `build(environment)` gives.
+
+    Hundreds of operations are declared at import and few are called, so that nothing is compiled until then.
+    """
+    environment = dict(_BASE)
+
+    def first_call(args, kwargs):
+        made = build(environment)
+        function.__defaults__, function.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
+        function.__code__ = made.__code__
+        return function(*args, **kwargs)
+
+    environment["_first_call"] = first_call
+    function = types.FunctionType(_stub.__code__, environment, name)
+    function.__doc__, function.__module__, function.__qualname__ = doc, "torch", name
+    return function
+
+
+def operation_wrapper(name, fn, maker, result, *, out=False, in_place=False):
+    """The public callable of an operation, or its in-place form."""
+
+    def build(environment):
+        source = _source(name, maker.parameters, environment, out, in_place)
+        environment.update(OP=maker.operation, RESULT=result, NAME=name)
+        filename = f"<jtorch operation {name}>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        exec(compile(source, filename, "exec"), environment)
+        return environment.pop(name)
+
+    return lazy_function(name, fn.__doc__, build)
+
+
+def _source(name, parameters, environment, out, in_place):
+    head, body = _header(parameters, environment, out and not in_place)
+    creation = not any(p.is_operand and p.role is not S for p in parameters)
+    if creation:
+        head.append("_device=None")
+    operands, attributes = _expressions(parameters)
+    attrs = f"({attributes})"
+    if creation:
+        attrs = f"DeviceAttrs(({attributes}_resolve(_device or _default_device()),))"
+    if in_place:
+        body.append(f"return _inplace(OP, {parameters[0].name}, ({operands}), {attrs})")
+    else:
+        body.append(f"result = _apply(OP, ({operands}), {attrs})")
+        body.append("if result.__class__ is list: result = RESULT(result)")
+        if out:
+            body.append("if out is not None: return _finish_outs(result, out, NAME)")
+        body.append("return result")
+    return f"def {name}({', '.join(head)}):\n" + "".join(f"    {line}\n" for line in body)
+
+
+def _header(parameters, environment, out):
+    head, body, late = [], [], []
+    star = False
+    required_gone = False
+    for p in parameters:
+        if p.keyword_only and not star:
+            head.append("*")
+            star = True
+        if p.varargs:
+            head.append(f"*{p.name}_args")
+            late.append(f"{p.name}=MISSING")
+            body.append(f"{p.name} = _sizes({p.name}_args) if {p.name} is MISSING else _sizes(({p.name},))")
+            star = True
+            continue
+        default = p.default
+        aliased = ALIASES.get(p.name) if p.role in (Dim, Dims, None) else None
+        if default is MISSING and (aliased or required_gone) and not p.keyword_only:
+            required_gone = True
+            head.append(f"{p.name}=MISSING")
+        elif default is MISSING:
+            head.append(p.name)
+        else:
+            required_gone = True
+            environment[f"_d_{p.name}"] = default
+            head.append(f"{p.name}=_d_{p.name}")
+        if aliased:
+            late.append(f"{aliased}=MISSING")
+            body.append(f"if {aliased} is not MISSING: {p.name} = {aliased}")
+        if default is MISSING and aliased:
+            body.append(
+                f"if {p.name} is MISSING: raise TypeError(NAME + \"() missing 1 required positional argument: '{p.name}'\")"
+            )
+    if out:
+        late.append("out=None")
+    if late:
+        head.extend(late if star else ["*", *late])
+    return head, body
+
+
+def _expressions(parameters):
+    operands, attributes, counts = [], [], []
+    for p in parameters:
+        if p.role is Ts:
+            if p.optional:
+                operands.append(f"*({p.name} or ())")
+                counts.append(f"len({p.name} or ())")
+            else:
+                operands.append(f"*_tensors({p.name}, NAME)")
+                counts.append(f"len({p.name})")
+        elif p.is_operand:
+            operands.append(p.name)
+        elif p.role is DType:
+            attributes.append(f"{p.name} if {p.name} is None else _to_dtype({p.name})")
+        elif p.varargs or p.default.__class__ in (bool, str):
+            attributes.append(p.name)
+        else:
+            attributes.append(f"{p.name} if {p.name}.__class__ is int or {p.name} is None else _to_tuple({p.name})")
+    if counts:
+        attributes.insert(0, f"({', '.join(counts)},)")
+    return "".join(o + ", " for o in operands), "".join(a + ", " for a in attributes)
+
+
+def finish_outs(result, out, name):
+    """Write results into `out=`, one tensor or as many as there are results."""
+    if not isinstance(result, tuple):
+        return finish_out(result, out, name)
+    if not isinstance(out, (tuple, list)) or len(out) != len(result):
+        raise TypeError(f"{name}(): argument 'out' must be tuple of {len(result)} Tensors, not {type(out).__name__}")
+    return type(result)([finish_out(r, o, name) for r, o in zip(result, out)])
+
+
+# Underscored, so that no parameter can shadow them.
+_BASE = {
+    "_apply": apply, "_finish_outs": finish_outs, "_inplace": inplace, "MISSING": MISSING, "_to_tuple": to_tuple, "_sizes": sizes, "_tensors": tensors,
+    "_to_dtype": to_dtype, "_resolve": devices.resolve, "_default_device": devices.default_device,
+    "DeviceAttrs": DeviceAttrs,
+}  # fmt: skip
