@@ -3,7 +3,12 @@
 `import jtorch as torch`, or run an unmodified script with `python -m jtorch script.py`.
 """
 
+import gc as _gc
 import math as _math
+
+# Thousands of lasting objects are about to be made; looking for garbage among them would only cost time.
+_collecting = _gc.isenabled()
+_gc.disable()
 
 from . import _engine, _settings, legacy
 from . import ops as _ops
@@ -50,19 +55,37 @@ globals().update(_dtypes.ALIASES)
 globals().update(_LAYOUTS)
 globals().update(legacy.legacy_types("cpu"))
 
-from . import autograd, backends, cuda, fft, linalg, return_types, signal, special
-from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .autograd.grad_mode import is_grad_enabled, is_inference_mode_enabled
-import importlib as _importlib
-for _m in ("random", "nn", "optim", "utils", "serialization"):
-    try:
-        globals()[_m] = _importlib.import_module("jtorch." + _m)
-    except Exception as _e:
-        print("TEMP: cannot import", _m, repr(_e))
-try:
-    from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
-    from .serialization import load, save
-except Exception: pass
+from . import (  # noqa: E402  (they need the names above)
+    autograd,
+    backends,
+    compiler,
+    cuda,
+    distributed,
+    fft,
+    jit,
+    linalg,
+    mps,
+    nn,
+    onnx,
+    optim,
+    random,
+    return_types,
+    signal,
+    special,
+    types,
+    utils,
+    xpu,
+)
+from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
+from .autograd.grad_mode import is_grad_enabled, is_inference_mode_enabled  # noqa: E402
+from .compiler import compile  # noqa: E402
+from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from . import hub, serialization  # noqa: E402
+from .serialization import load, save  # noqa: E402
+from ._alias import install, uninstall  # noqa: E402
+
+if _collecting:
+    _gc.enable()
 
 inf = _math.inf
 nan = _math.nan
@@ -71,4 +94,6 @@ e = _math.e
 newaxis = None
 
 __version__ = version.__version__
+# jtorch's own version; __version__ is that of the PyTorch API, which libraries compare.
+JTORCH_VERSION = "0.1.0"
 __all__ = sorted(n for n in globals() if not n.startswith("_"))

@@ -69,6 +69,7 @@ def compute(op, args, attrs):
     edges = None
     mask = 0
     strided = False
+    recording = mode.enabled
     for a in args:
         c = a.__class__
         if c not in _plain:
@@ -93,7 +94,7 @@ def compute(op, args, attrs):
             v = value_of(a)
             if view.base is not None:
                 _fresh_edge(a)
-        if a._rg and v.aval.differentiable:
+        if a._rg and recording and v.aval.differentiable:
             n = len(operands)
             mask |= 1 << n
             if edges is None:
@@ -110,7 +111,7 @@ def compute(op, args, attrs):
         sig = op.signature(key)
     if sig.guards:
         sig = trace.checked(sig, operands)
-    if not (mask and mode.enabled and sig.differentiable):
+    if not (mask and sig.differentiable):
         return _record(sig, operands), None, strided
     pullback = sig.vjps.get(mask) or sig.vjp(mask)
     versions = _versions(pullback.watched, args) if pullback.watched and not op.saves_out else None
