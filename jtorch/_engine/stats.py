@@ -215,7 +215,7 @@ def _totals():
 _MEANINGS = {
     "compile": "XLA compiling",
     "cold": "running traces node by node",
-    "hot": "running compiled traces",
+    "hot": "running compiled traces and waiting for their results",
 }
 
 

@@ -261,6 +261,7 @@ def force(v, reason="value"):
         array = v.array
         if array is None:
             raise RuntimeError("this tensor was never computed, because an operation recorded before it failed")
+    execute.settle(array)
     if execute.unchecked:
         execute.check_guards()
     return array
