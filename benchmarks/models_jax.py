@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 VOCAB = 65
-N_BATCHES = 4
+N_BATCHES = 32
 
 
 def _normal(r, *shape, scale):
@@ -116,7 +116,7 @@ def mlp(start=None):
         params = [_torch_linear(start[0], i) for i in (0, 2, 4)]
         batches = _int_targets(start[1])
     loss = lambda p, x, y: _cross_entropy(_mlp(p, x), y)  # noqa: E731
-    return _training(loss, optax.adam(1e-3), params, batches)
+    return _training(loss, optax.adam(1e-4), params, batches)
 
 
 # --------------------------------------------------------------------------------------- gpt

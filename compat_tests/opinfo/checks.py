@@ -12,7 +12,7 @@ from .compare import (
     overrides,
     stage_difference,
 )
-from .evaluate import evaluate
+from .evaluate import Seen, evaluate
 from .translate import Missing, Translator
 
 # The aspects, as tables and known_gaps.txt name them.
@@ -47,10 +47,16 @@ class Outcome:
             self.reason = self.reason or " ".join(difference.split())[:200]
 
 
+def _copied_tensor(t):
+    if t.layout != torch.strided or t.is_meta:
+        return t
+    return t.detach().clone(memory_format=torch.preserve_format)
+
+
 def _copied(value):
     """A torch sample with tensors of its own, for calls that write into them."""
     if isinstance(value, torch.Tensor):
-        return value.detach().clone(memory_format=torch.preserve_format)
+        return _copied_tensor(value)
     if type(value) in (tuple, list):
         return type(value)(_copied(v) for v in value)
     if isinstance(value, dict):
@@ -215,7 +221,10 @@ class Check:
         shaped = pair.run(torch, self.op.op)
         if shaped.error is not None or "forward" not in shaped.stages:
             return
-        kinds = [getattr(torch, s.dtype.removeprefix("torch.")) for s in shaped.stages["forward"]]
+        results = shaped.stages["forward"]
+        if not all(isinstance(r, Seen) for r in results):
+            return
+        kinds = [getattr(torch, r.dtype.removeprefix("torch.")) for r in results]
         theirs = [torch.empty(0, dtype=k) for k in kinds]
         ours = [jtorch.empty(0, dtype=getattr(jtorch, entries.dtype_name(k))) for k in kinds]
         if len(kinds) == 1:

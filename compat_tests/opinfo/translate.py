@@ -75,6 +75,12 @@ def _flat_array(t):
     return t.numpy().copy()
 
 
+def _has_memory(t):
+    """False for tensors whose storage was shrunk under them, as some erroneous inputs are."""
+    span = sum((n - 1) * s for n, s in zip(t.shape, t.stride())) + t.storage_offset() + 1
+    return t.numel() == 0 or span * t.itemsize <= t.untyped_storage().nbytes()
+
+
 def _storage_array(t):
     """All the memory that a tensor is a part of, as one row."""
     row = t.detach().as_strided((t.untyped_storage().nbytes() // t.itemsize,), (1,), 0)
@@ -119,6 +125,8 @@ class Translator:
     def _tensor(self, t):
         if t.layout != torch.strided:
             raise Missing(f"layout {t.layout}")
+        if t.is_meta or t.dim() > 64 or not _has_memory(t):
+            raise Missing("a tensor that NumPy cannot hold")
         if self._named(t.dtype).name.startswith("float8"):
             raise Missing(f"{t.dtype} tensors cannot be carried over through NumPy")
         with jtorch.no_grad():

@@ -16,7 +16,7 @@ from . import compile as compiler
 from . import device as devices
 from . import stats
 from .config import settings
-from .signature import aval
+from .signature import aval, raise_if_bad
 from .value import Value
 
 SCALARS = -(1 << 32)
@@ -215,10 +215,8 @@ def check_guards():
     """Raise the first error among the guards of what has been executed."""
     pending, unchecked[:] = list(unchecked), []
     for arrays, errors in pending:
-        for flag, (exc, message, where) in zip(arrays, errors):
-            if bool(np.asarray(flag)):
-                text = message() if callable(message) else message
-                raise exc(f"{text} (recorded at {where})" if where else text)
+        for result, (exc, message, where) in zip(arrays, errors):
+            raise_if_bad(result, exc, message, where)
 
 
 def settle(array):

@@ -142,13 +142,25 @@ class _Guards(threading.local):
 _guards = _Guards()
 
 
-def guard(flag, exc, message):
+def guard(flag, exc, message, shown=None):
     """Declare, inside an operation, that `flag` (a boolean scalar; True means bad) must be false at run time.
 
-    The error is raised when a value is next looked at. `message` may be a callable taking no arguments.
+    The error is raised when the operation is recorded if what the flag depends on is on the host by then, else when a
+    value is next looked at. `shown`, an integer scalar, stands in the message at `{}`.
     """
     if _guards.collected is not None:
+        if shown is not None:
+            flag = jax.numpy.stack([flag.astype(np.int64), shown.astype(np.int64)])
         _guards.collected.append((flag, exc, message))
+
+
+def raise_if_bad(result, exc, message, where=None):
+    """Raise the error of a guard if its computed `result` says so; `where` is the line that recorded it."""
+    result = np.asarray(result)
+    bad, shown = result if result.ndim else (result, None)
+    if bad:
+        text = message if shown is None else message.format(shown)
+        raise exc(f"{text} (recorded at {where})" if where else text)
 
 
 class Signature:

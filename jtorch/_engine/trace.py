@@ -10,6 +10,7 @@ import threading
 from . import execute, stats
 from . import device as devices
 from .config import settings
+from .signature import raise_if_bad
 from .value import META, Value
 
 SCALARS = -(1 << 32)
@@ -130,9 +131,8 @@ def checked(sig, operands):
             arrays.append(execute.np.asarray(v.array))
     if check is None:
         return sig
-    for flag, (exc, message) in zip(check(arrays), sig.guards):
-        if flag:
-            raise exc(message() if callable(message) else message)
+    for result, (exc, message) in zip(check(arrays), sig.guards):
+        raise_if_bad(result, exc, message)
     return sig.unguarded
 
 

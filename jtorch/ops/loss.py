@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .activation import log_softmax_of
+from .positions import guard_each
 from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, TS, T, check, composite, guard, op, ops
 from .safe import cast, magnitude, select, title, widen
@@ -91,11 +92,7 @@ def _kept(target, classes, ignore_index):
     """Which targets count, and the targets with those that do not set to class 0."""
     target = cast(target, jnp.int64)
     kept = target != ignore_index
-    guard(
-        jnp.any(((target < 0) | (target >= classes)) & kept),
-        IndexError,
-        f"Target is out of bounds: expected class indices in [0, {classes}).",
-    )
+    guard_each(((target < 0) | (target >= classes)) & kept, target, IndexError, "Target {} is out of bounds.")
     return kept, select(kept, target, 0)
 
 

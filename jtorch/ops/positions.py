@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from .registry import LEGACY_NAMES, guard
 
@@ -10,8 +11,16 @@ def wrap(index, size, dim):
     """`index` with negative positions counted from the end; IndexError for what is out of range."""
     index = index.astype(np.int64)
     bad = (index < -size) | (index >= size)
-    guard(jnp.any(bad), IndexError, f"index out of bounds for dimension {dim} with size {size}")
+    guard_each(bad, index, IndexError, f"index {{}} is out of bounds for dimension {dim} with size {size}")
     return jnp.where(index < 0, index + size, index)
+
+
+def guard_each(bad, values, exc, message):
+    """A guard against every `bad` element; the first such of `values` stands in the message at `{}`."""
+    if bad.size:
+        bad = bad.reshape(-1)
+        first = lax.dynamic_index_in_dim(values.reshape(-1), jnp.argmax(bad), keepdims=False)
+        guard(jnp.any(bad), exc, message, first)
 
 
 def read(input, key):

@@ -65,10 +65,11 @@ def _broadcast_two(a, b):
 
 def narrow_result(out, working):
     """A result that came out wider than the working type, in the working type."""
-    if working is not None and out.dtype != working.np and out.dtype.kind == jnp.dtype(working.np).kind:
-        if out.dtype.itemsize > working.itemsize:
-            return out.astype(working.np)
-    return out
+    if working is None or out.dtype == working.np or out.dtype.itemsize <= working.itemsize:
+        return out
+    # NumPy's own kind letter does not count bfloat16 among the floating-point types.
+    same = dtypes.from_np(out.dtype).kind == working.kind
+    return out.astype(working.np) if same else out
 
 
 __all__ = ["BOOL", "DEFAULT", "FLOAT", "KINDS", "LONG", "SAME", "convert"]

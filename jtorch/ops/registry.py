@@ -35,7 +35,6 @@ from .roles import (
 )
 from .wrappers import ALIASES, DeviceAttrs, finish_outs, operation_wrapper
 
-jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 NAMESPACES = {
