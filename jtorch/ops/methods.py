@@ -26,12 +26,6 @@ for _name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", 
 
 
 @composite("m")
-def detach_copy(self):
-    """A detached copy."""
-    return ops.clone(self.detach())
-
-
-@composite("m")
 def get_device(self):
     """The device's index; -1 on the CPU."""
     return -1 if self.device.type == "cpu" else self.device.index or 0

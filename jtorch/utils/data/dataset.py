@@ -177,7 +177,8 @@ class Subset(Dataset[T_co]):
             raise NotImplementedError(
                 f"{cls.__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and overriding "
                 "__getitem__, you must also override __getitems__ to ensure DataLoader works correctly with your custom "
-                "logic. "
+                "logic. A simple implementation:\n\ndef __getitems__(self, indices):\n"
+                "    return [self.__getitem__(idx) for idx in indices]"
             )
         wanted = [self.indices[i] for i in indices]
         fetch = getattr(self.dataset, "__getitems__", None)
