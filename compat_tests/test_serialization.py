@@ -5,11 +5,11 @@ import copy
 import io
 import os
 import pickle
+import pickletools
 import random
 import struct
 import zipfile
 
-import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -30,12 +30,6 @@ def saved(lib, obj, **options):
 
 def loaded(lib, data, **options):
     return lib.load(io.BytesIO(data), **options)
-
-
-def array(t):
-    """The contents of a tensor of either library as a NumPy array of bytes or numbers."""
-    t = t.detach()
-    return t.view(torch.uint8).numpy() if t.dtype in (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2) else t.numpy()
 
 
 def seen(t):
@@ -238,20 +232,14 @@ def test_records_are_those_of_torch_and_aligned():
 
 
 def test_pickles_are_those_of_torch():
-    def pickled(lib):
+    """The same globals, storages and geometry, in the same order."""
+
+    def essence(lib):
         with zipfile.ZipFile(io.BytesIO(saved(lib, many_tensors(lib)))) as z:
-            return pickle_instructions(z.read("archive/data.pkl"))
+            instructions = pickletools.genops(z.read("archive/data.pkl"))
+        return [(op.name, arg) for op, arg, _ in instructions if op.name in ("GLOBAL", "BINPERSID", "BININT1", "BINUNICODE")]
 
-    assert pickled(jtorch) == pickled(torch)
-
-
-def pickle_instructions(data):
-    """The instructions without the memo, whose numbers depend on what Python objects happen to be the same."""
-    import pickletools
-
-    memo = ("BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET")
-    strings = [(op.name, arg) for op, arg, _ in pickletools.genops(data) if op.name not in memo]
-    return [s for s in strings if s[0] == "GLOBAL"][:1] + [s for s in strings if s[0].startswith("BININT")]
+    assert essence(jtorch) == essence(torch)
 
 
 def test_saving_twice_gives_the_same_bytes():
@@ -344,11 +332,9 @@ def test_map_location(name):
 
 
 def test_locations_are_saved():
-    data = saved(torch, torch.arange(3.0)).replace(b"X\x03\x00\x00\x00cpu", b"X\x03\x00\x00\x00cux")
     with zipfile.ZipFile(io.BytesIO(saved(torch, torch.ones(1)))) as z:
         records = {n: z.read(n) for n in z.namelist()}
     records["archive/data.pkl"] = records["archive/data.pkl"].replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:3")
-    assert data
     for lib in (torch, jtorch):
         with pytest.raises(RuntimeError, match="Attempting to deserialize object on"):
             loaded(lib, rezipped(records))
@@ -464,7 +450,7 @@ HOSTILE = {
     "a missing memo": pickled_program(pickle.BINGET, b"\x09"),
     "an unmatched mark": pickled_program(pickle.TUPLE),
     "a text that is too long": pickled_program(pickle.BINUNICODE, b"\xff\xff\xff\x7f"),
-    "an instance": pickled_program(a_global("torch.Size"), pickle.EMPTY_TUPLE, pickle.INST if False else b"i"),
+    "an instruction for instances": pickled_program(pickle.MARK, pickle.INST + b"os\nsystem\n"),
 }
 
 
@@ -578,9 +564,3 @@ def test_no_half_loaded_state_after_an_error():
     with pytest.raises(RuntimeError):
         model.load_state_dict(loaded(jtorch, data[:-20]))
     assert model.weight.tolist() == before
-
-
-def test_types_of_extension_arrays():
-    t = loaded(jtorch, saved(torch, torch.tensor([1.5, -2.0], dtype=torch.bfloat16)))
-    assert t.dtype is jtorch.bfloat16 and t.float().tolist() == [1.5, -2.0]
-    assert ml_dtypes.bfloat16(1.5) == 1.5

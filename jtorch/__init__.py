@@ -16,6 +16,7 @@ from ._engine import dtypes as _dtypes
 from ._engine.device import device, set_default_device
 from ._engine.dtypes import can_cast, dtype, get_default_dtype, promote_types
 from ._engine.errors import OutOfMemoryError
+from ._engine.interop import from_jax, to_jax
 from ._engine.formats import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
 from ._engine.printing import set_printoptions
 from ._engine.size import Size

@@ -174,6 +174,9 @@ def _moved(v, device):
 
 def _run_directly(sig, operands):
     """Inside a JAX transformation: compute at once on whatever arrays or tracers the operands hold."""
+    for v in operands:
+        if v.__class__ is Value and v.array is None:
+            force(v, "direct mode")
     arrays = [execute.as_jax(v) if v.__class__ is Value else execute.number(v, a) for v, a in zip(operands, sig.avals)]
     outs = [Value(o, array) for o, array in zip(sig.outs, sig.fun(*arrays))]
     return outs[0] if sig.n_outs == 1 else outs[: sig.n_outs]
