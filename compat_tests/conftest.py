@@ -22,7 +22,9 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="run the tests that take minutes, at full length")
+    parser.addoption(
+        "--full", action="store_true", help="run the tests that take minutes, at full length"
+    )
 
 
 def pytest_collection_modifyitems(config, items):

@@ -20,7 +20,9 @@ def run(*arguments, cwd=None, timeout=300, **environment):
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE_FOLDER), env.get("PYTHONPATH")]))
     env.update(environment)
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout
+    )
 
 
 def run_jtorch(*arguments, **options):

@@ -35,7 +35,9 @@ def test_same_losses_as_torch(script, steps, extra, full, tmp_path):
     theirs = losses(output_of(run(*arguments, cwd=tmp_path, timeout=900, OMP_NUM_THREADS="2")))
     ours = losses(output_of(run_jtorch(*arguments, cwd=tmp_path, timeout=900)))
     assert len(ours) == len(theirs) == (100 if full else steps)
-    differing = [(i + 1, a, b) for i, (a, b) in enumerate(zip(theirs, ours)) if not same_to_four_digits(a, b)]
+    differing = [
+        (i + 1, a, b) for i, (a, b) in enumerate(zip(theirs, ours)) if not same_to_four_digits(a, b)
+    ]
     assert not differing
 
 
@@ -46,7 +48,9 @@ def test_mnist_reaches_97_percent(tmp_path):
     assert accuracy >= 97.0
     assert (tmp_path / "mnist.pt").exists()
     # What jtorch saved, torch reads.
-    read = "import torch; c = torch.load('mnist.pt'); print(sorted(c), c['model']['fc2.bias'].shape)"
+    read = (
+        "import torch; c = torch.load('mnist.pt'); print(sorted(c), c['model']['fc2.bias'].shape)"
+    )
     assert output_of(run("-c", read, cwd=tmp_path)) == "['model', 'optimizer'] torch.Size([10])\n"
 
 

@@ -110,7 +110,12 @@ def test_jax_is_imported_only_where_things_are_computed():
 
 
 def test_torch_is_imported_nowhere():
-    wrong = [f"{p.relative_to(ROOT)}:{line}" for p in FILES for name, line in imported(p) if name.split(".")[0] == "torch"]
+    wrong = [
+        f"{p.relative_to(ROOT)}:{line}"
+        for p in FILES
+        for name, line in imported(p)
+        if name.split(".")[0] == "torch"
+    ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -119,7 +124,9 @@ def test_files_and_functions_are_short():
     for path in FILES:
         text = path.read_text()
         if text.count("\n") > 800:
-            wrong.append(f"{path.relative_to(ROOT)} has {text.count(chr(10))} lines, split it by meaning")
+            wrong.append(
+                f"{path.relative_to(ROOT)} has {text.count(chr(10))} lines, split it by meaning"
+            )
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef) and _code_lines(node, text) > 60:
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name} is too long")
@@ -139,10 +146,19 @@ def test_all_lists_only_names_that_exist():
 
 
 # What must not stand in the repository: unfinished business, and paths of somebody's machine.
-FORBIDDEN = re.compile(r"\b(TODO|FIXME|XXX)\b|/work/|/opt/|/home/\w|/root/|#\d{2,}\b(?!\.)|\bissue \d", re.IGNORECASE)
+FORBIDDEN = re.compile(
+    r"\b(TODO|FIXME|XXX)\b|/work/|/opt/|/home/\w|/root/|#\d{2,}\b(?!\.)|\bissue \d", re.IGNORECASE
+)
 TEXTS = [
     p
-    for pattern in ("jtorch/**/*.py", "compat_tests/**/*.py", "examples/*.py", "benchmarks/*.py", "scripts/*", "*.md")
+    for pattern in (
+        "jtorch/**/*.py",
+        "compat_tests/**/*.py",
+        "examples/*.py",
+        "benchmarks/*.py",
+        "scripts/*",
+        "*.md",
+    )
     for p in CHECKOUT.glob(pattern)
     if p != Path(__file__)
 ]

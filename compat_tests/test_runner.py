@@ -109,7 +109,9 @@ def test_tracebacks_show_the_users_lines_only(tmp_path):
     files = {line.split('"')[1] for line in ran.stderr.splitlines() if line.startswith("  File ")}
     assert files == {str(script)}
     assert "return torch.ones(2, 3) @ x" in ran.stderr
-    assert ran.stderr.splitlines()[-1].startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
+    assert ran.stderr.splitlines()[-1].startswith(
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied"
+    )
     assert "jtorch/ops" in run_jtorch(script, JTORCH_TRACEBACK="full").stderr
 
 
@@ -184,7 +186,15 @@ def test_explain_names_the_line_that_splits_the_step(tmp_path):
     assert ran.returncode == 0
     assert "train.py:8" in ran.stderr
     assert "advice" in ran.stderr and "splits the step in two" in ran.stderr
-    for word in ("traces executed", "cache hits", "compiles", "peak memory", "recording", "cold", "hot"):
+    for word in (
+        "traces executed",
+        "cache hits",
+        "compiles",
+        "peak memory",
+        "recording",
+        "cold",
+        "hot",
+    ):
         assert word in ran.stderr
     assert "traces executed" in run_jtorch(script, cwd=tmp_path, JTORCH_LOG="trace").stderr
     assert run_jtorch(script, cwd=tmp_path).stderr == ""

@@ -58,7 +58,9 @@ def _run(argv):
             _run_script(argv[0], argv[1:])
         else:
             reason = "[Errno 2] No such file or directory"
-            print(f"jtorch: can't open file '{os.path.abspath(argv[0])}': {reason}", file=sys.stderr)
+            print(
+                f"jtorch: can't open file '{os.path.abspath(argv[0])}': {reason}", file=sys.stderr
+            )
             return 2
         # An error in what the program recorded last and never looked at is the program's error, too.
         trace.synchronize()
@@ -94,7 +96,9 @@ def _run_script(path, arguments):
     _set_first_path(os.path.dirname(os.path.realpath(full)))
     module = types.ModuleType("__main__")
     loader = importlib.machinery.SourceFileLoader("__main__", full)
-    module.__dict__.update(__file__=full, __loader__=loader, __builtins__=__builtins__, __cached__=None)
+    module.__dict__.update(
+        __file__=full, __loader__=loader, __builtins__=__builtins__, __cached__=None
+    )
     with open(full, "rb") as f:
         code = compile(f.read(), full, "exec", dont_inherit=True)
     sys.modules["__main__"] = module
@@ -119,14 +123,20 @@ def _show(error):
     shown = traceback.TracebackException.from_exception(error)
     if os.environ.get("JTORCH_TRACEBACK") != "full":
         _trim(shown)
-    lines = shown.format() if shown.stack or shown.__cause__ or shown.__context__ else shown.format_exception_only()
+    lines = (
+        shown.format()
+        if shown.stack or shown.__cause__ or shown.__context__
+        else shown.format_exception_only()
+    )
     print("".join(lines), end="", file=sys.stderr)
 
 
 def _trim(shown):
     """Take inner frames out, and the inner exceptions that jtorch's own were made from."""
     shown.__notes__ = [n for n in shown.__notes__ or () if "JAX_TRACEBACK_FILTERING" not in n]
-    shown.stack = traceback.StackSummary.from_list([f for f in shown.stack if not _is_inner(f.filename)])
+    shown.stack = traceback.StackSummary.from_list(
+        [f for f in shown.stack if not _is_inner(f.filename)]
+    )
     for name in ("__cause__", "__context__"):
         earlier = getattr(shown, name)
         if earlier is None:

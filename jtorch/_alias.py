@@ -81,9 +81,13 @@ class _Finder(importlib.metadata.DistributionFinder):
         spec = found.__spec__ if found is not None else _find(ours)
         if spec is None:
             # Without this, the search would go on and might find files of a real torch.
-            raise ModuleNotFoundError(f"No module named {fullname!r} (jtorch does not have it)", name=fullname)
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r} (jtorch does not have it)", name=fullname
+            )
         package = spec.submodule_search_locations is not None
-        made = importlib.machinery.ModuleSpec(fullname, _Loader(), origin=spec.origin, is_package=package)
+        made = importlib.machinery.ModuleSpec(
+            fullname, _Loader(), origin=spec.origin, is_package=package
+        )
         if package:
             made.submodule_search_locations = list(spec.submodule_search_locations)
         return made

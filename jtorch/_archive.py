@@ -34,7 +34,9 @@ class ArchiveWriter:
 
     def _padding(self, info):
         """An extra field that moves the data to a multiple of the alignment."""
-        start = self._zip.fp.tell() + _LOCAL_HEADER + len(info.filename.encode()) + _EXTRA_HEADER.size
+        start = (
+            self._zip.fp.tell() + _LOCAL_HEADER + len(info.filename.encode()) + _EXTRA_HEADER.size
+        )
         if info.file_size >= _ZIP64_LIMIT:
             start += _ZIP64_FIELD
         fill = -start % ALIGNMENT
@@ -50,7 +52,9 @@ def _bytes_of(array):
 
 
 def _damaged(what, why):
-    return RuntimeError(f"PytorchStreamReader failed {what}: {why}. The file is damaged, or was not written by torch.save.")
+    return RuntimeError(
+        f"PytorchStreamReader failed {what}: {why}. The file is damaged, or was not written by torch.save."
+    )
 
 
 class ArchiveReader:
@@ -61,7 +65,14 @@ class ArchiveReader:
         try:
             self._zip = zipfile.ZipFile(file)
             entries = self._zip.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError, EOFError) as e:
+        except (
+            zipfile.BadZipFile,
+            NotImplementedError,
+            ValueError,
+            struct.error,
+            OSError,
+            EOFError,
+        ) as e:
             raise _damaged("reading zip archive", "failed finding central directory") from e
         if not entries:
             raise _damaged("reading zip archive", "the archive is empty")
@@ -91,7 +102,15 @@ class ArchiveReader:
         info = self._info(record)
         try:
             return self._zip.read(info)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError, EOFError, RuntimeError) as e:
+        except (
+            zipfile.BadZipFile,
+            NotImplementedError,
+            ValueError,
+            struct.error,
+            OSError,
+            EOFError,
+            RuntimeError,
+        ) as e:
             raise _damaged(f"reading file {record}", str(e) or "file read failed") from e
         except MemoryError as e:
             raise _damaged(f"reading file {record}", "not enough memory") from e
@@ -108,7 +127,11 @@ class ArchiveReader:
         with open(path, "rb") as f:
             f.seek(info.header_offset)
             header = f.read(_LOCAL_HEADER)
-        if len(header) < _LOCAL_HEADER or header[:4] != _MAGIC or info.compress_type != zipfile.ZIP_STORED:
+        if (
+            len(header) < _LOCAL_HEADER
+            or header[:4] != _MAGIC
+            or info.compress_type != zipfile.ZIP_STORED
+        ):
             raise _damaged(f"reading file {record}", "invalid header")
         name, extra = struct.unpack("<HH", header[26:])
         start = info.header_offset + _LOCAL_HEADER + name + extra

@@ -48,7 +48,11 @@ MOVED.update({("torch", name): kind for name, kind in STORAGE_TYPES.items()})
 MOVED.update({("torch", d.name): d for d in dtypes.NAMES.values()})
 MOVED.update({("torch._utils", f.__name__): f for f in _utils.PARAMETER_FUNCTIONS})
 MOVED.update(
-    {("torch", str(f).removeprefix("torch.")): f for f in vars(formats).values() if isinstance(f, formats.memory_format)}
+    {
+        ("torch", str(f).removeprefix("torch.")): f
+        for f in vars(formats).values()
+        if isinstance(f, formats.memory_format)
+    }
 )
 _NAME_OF = {}
 for _key, _object in MOVED.items():

@@ -39,11 +39,17 @@ class Records:
             if kind is None:
                 kind, count = UNTYPED, count * dtype.itemsize
             key = str(len(self.tensors))
-            found = self._found[id(storage)] = (dtype, ("storage", kind, key, str(tensor.device), count))
+            found = self._found[id(storage)] = (
+                dtype,
+                ("storage", kind, key, str(tensor.device), count),
+            )
             self.tensors.append(tensor)
         if found[0] is not dtype:
-            raise RuntimeError("Cannot save multiple tensors or storages that view the same data as different types")
-        return found[1]
+            raise RuntimeError(
+                "Cannot save multiple tensors or storages that view the same data as different types"
+            )
+        # A fresh tuple each time, as PyTorch makes them: a pickler refers back to one it has seen.
+        return (*found[1],)
 
 
 class _Hooks:

@@ -93,7 +93,9 @@ class LoadedStorage:
         if dtype is self.dtype:
             return self
         if self.array.nbytes % dtype.itemsize:
-            raise RuntimeError(f"storage of {self.array.nbytes} bytes does not hold whole elements of {dtype}")
+            raise RuntimeError(
+                f"storage of {self.array.nbytes} bytes does not hold whole elements of {dtype}"
+            )
         found = self._typed.get(dtype)
         if found is None:
             flat = np.ascontiguousarray(self.array).view(dtype.np)
@@ -118,7 +120,11 @@ class LoadedStorage:
 
     def _whole(self, size, stride):
         order = sorted(range(len(size)), key=lambda d: (-stride[d], d))
-        array = self.array.reshape([size[d] for d in order]).transpose(np.argsort(order)) if size else self.array.reshape(())
+        array = (
+            self.array.reshape([size[d] for d in order]).transpose(np.argsort(order))
+            if size
+            else self.array.reshape(())
+        )
         plain = aval(size, self.dtype, self.device).strides
         if all(n == 1 or a == b for n, a, b in zip(size, stride, plain)):
             return from_array(array, self.device)
@@ -126,9 +132,13 @@ class LoadedStorage:
 
     def _check(self, size, stride, offset):
         if len(size) != len(stride):
-            raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} and {list(size)}")
+            raise RuntimeError(
+                f"mismatch in length of strides and shape: {list(stride)} and {list(size)}"
+            )
         if any(n < 0 for n in (*size, *stride, offset)):
-            raise RuntimeError(f"sizes {list(size)}, strides {list(stride)} and offset {offset} must not be negative")
+            raise RuntimeError(
+                f"sizes {list(size)}, strides {list(stride)} and offset {offset} must not be negative"
+            )
         if math.prod(size) == 0:
             return
         needed = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride))
@@ -148,7 +158,11 @@ def _storage_from_bytes(data, dtype, device):
 
 def _reduce_storage(storage):
     whole = from_storage(storage)
-    return _storage_from_bytes, (storage_array(whole).tobytes(), whole.dtype.name, str(whole.device))
+    return _storage_from_bytes, (
+        storage_array(whole).tobytes(),
+        whole.dtype.name,
+        str(whole.device),
+    )
 
 
 def from_storage(storage):

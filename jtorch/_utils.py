@@ -16,7 +16,9 @@ def _rebuild_tensor(storage, storage_offset, size, stride):
     return storage.tensor(size, stride, storage_offset)
 
 
-def _rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None):
+def _rebuild_tensor_v2(
+    storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None
+):
     """A tensor over a loaded storage of its own element type."""
     tensor = _with_metadata(storage.tensor(size, stride, storage_offset), metadata)
     # Hooks are not written since long ago; the argument keeps the format.
@@ -28,7 +30,9 @@ def _rebuild_tensor_v3(
 ):
     """A tensor of `dtype` over a loaded storage of bytes."""
     typed = storage.typed(dtype)
-    return _rebuild_tensor_v2(typed, storage_offset, size, stride, requires_grad, backward_hooks, metadata)
+    return _rebuild_tensor_v2(
+        typed, storage_offset, size, stride, requires_grad, backward_hooks, metadata
+    )
 
 
 def _with_metadata(tensor, metadata):
@@ -81,7 +85,9 @@ def _set_attributes(tensor, state):
 
 def _unsupported(kind):
     def rebuild(*args):
-        raise NotImplementedError(f"torch.load: {kind} tensors are not supported by jtorch; save them as dense tensors")
+        raise NotImplementedError(
+            f"torch.load: {kind} tensors are not supported by jtorch; save them as dense tensors"
+        )
 
     return rebuild
 
@@ -114,7 +120,12 @@ def _reduce_plain(tensor, storage):
     if device is devices.meta:
         return _rebuild_meta_tensor_no_storage, (dtype, *geometry[1:], wants)
     if device.type not in ("cpu", "cuda"):
-        return _rebuild_device_tensor_from_cpu_tensor, (tensor.detach().cpu(), dtype, str(device), wants)
+        return _rebuild_device_tensor_from_cpu_tensor, (
+            tensor.detach().cpu(),
+            dtype,
+            str(device),
+            wants,
+        )
     if dtype in _stored.NAME_OF:
         return _rebuild_tensor_v2, (storage(tensor), *geometry, wants, OrderedDict())
     return _rebuild_tensor_v3, (storage(tensor), *geometry, wants, OrderedDict(), dtype)
@@ -125,4 +136,3 @@ def _reduce_ex(tensor, protocol):
 
 
 Tensor.__reduce_ex__ = _reduce_ex
-

@@ -86,7 +86,9 @@ def _user_table():
                 f"Expected tuple of length 2 (global, str of callable full path), but got tuple of length: {len(entry)}"
             )
         if not isinstance(entry[1], str):
-            raise TypeError(f"Expected second item in tuple to be str of callable full path, but got: {type(entry[1])}")
+            raise TypeError(
+                f"Expected second item in tuple to be str of callable full path, but got: {type(entry[1])}"
+            )
         table[entry[1]] = entry[0]
     return table
 
@@ -95,7 +97,9 @@ def _find_global(module, name, user):
     module = _PYTHON_2_NAMES.get(module, module)
     path = f"{module}.{name}"
     if module.split(".")[0] in _BLOCKED_MODULES:
-        raise UnpicklingError(f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked.")
+        raise UnpicklingError(
+            f"Trying to load unsupported GLOBAL {path} whose module {module} is blocked."
+        )
     for table in (_ALLOWED, user):
         if path in table:
             return table[path]
@@ -134,7 +138,15 @@ class Unpickler:
             return self._run()
         except (EOFError, UnpicklingError, RuntimeError, MemoryError):
             raise
-        except (ImportError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error) as e:
+        except (
+            ImportError,
+            AttributeError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+            struct.error,
+        ) as e:
             raise UnpicklingError(f"the pickle is damaged: {type(e).__name__}: {e}") from e
 
     def _run(self):
@@ -350,4 +362,3 @@ def globals_in_pickle(file):
 def is_allowed(name):
     """True for the full name of a global that loads by default or was allowed."""
     return name in _ALLOWED or name in _user_table()
-

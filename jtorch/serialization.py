@@ -26,9 +26,9 @@ from ._weights_only_unpickler import (
 )
 
 __all__ = [
+    "_get_layout",
     "add_safe_globals",
     "clear_safe_globals",
-    "_get_layout",
     "default_restore_location",
     "get_default_mmap_options",
     "get_safe_globals",
@@ -72,7 +72,9 @@ def save(
             "torch.save: _use_new_zipfile_serialization=False is not supported by jtorch; use the default format"
         )
     if not _is_path(f) and not hasattr(f, "write"):
-        raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
+        raise AttributeError(
+            "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
+        )
     # All of the object is pickled before the file is touched: what cannot be pickled leaves an older file alone.
     records = Records()
     pickled = io.BytesIO()
@@ -112,7 +114,9 @@ def _opened_for_writing(f):
 # ---- load ----
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args):
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args
+):
     """Read what `torch.save` wrote, here or in PyTorch.
 
     map_location: where tensors go: a device, a dict from saved to new locations, or a function of (storage, location).
@@ -131,7 +135,14 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=None, mmap=No
         raise ValueError("f must be a file path in order to use the mmap argument")
     with _opened_for_reading(f) as file:
         if is_archive(file):
-            return _load_archive(file, os.fspath(f) if mmap else None, restore, module, weights_only, pickle_load_args)
+            return _load_archive(
+                file,
+                os.fspath(f) if mmap else None,
+                restore,
+                module,
+                weights_only,
+                pickle_load_args,
+            )
         if mmap:
             raise RuntimeError(
                 "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), please "
@@ -185,11 +196,17 @@ def _load_archive(file, path, restore, module, weights_only, arguments):
     def persistent_load(pid):
         kind, key, location, count = _checked_id(pid[1:5])
         if key not in loaded:
-            raw = reader.map(f"data/{key}", path) if path else np.frombuffer(reader.read(f"data/{key}"), np.uint8)
+            raw = (
+                reader.map(f"data/{key}", path)
+                if path
+                else np.frombuffer(reader.read(f"data/{key}"), np.uint8)
+            )
             loaded[key] = restore(_typed(raw, kind, count, swap), location)
         return loaded[key]
 
-    return _unpickle(io.BytesIO(reader.read("data.pkl")), persistent_load, module, weights_only, arguments)
+    return _unpickle(
+        io.BytesIO(reader.read("data.pkl")), persistent_load, module, weights_only, arguments
+    )
 
 
 def _torchscript_error(weights_only):
@@ -197,7 +214,9 @@ def _torchscript_error(weights_only):
         return RuntimeError(
             f"Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. {_UNSAFE_ADVICE}"
         )
-    return NotImplementedError("torch.load: TorchScript archives are not supported by jtorch; save the state_dict instead")
+    return NotImplementedError(
+        "torch.load: TorchScript archives are not supported by jtorch; save the state_dict instead"
+    )
 
 
 def _is_foreign(reader):
@@ -213,7 +232,12 @@ def _is_foreign(reader):
 def _checked_id(parts):
     """(storage type, key, location, count) of a storage's persistent id."""
     kind, key, location, count = (p.decode("ascii") if isinstance(p, bytes) else p for p in parts)
-    if not isinstance(kind, StorageType) or not isinstance(location, str) or not isinstance(count, int) or count < 0:
+    if (
+        not isinstance(kind, StorageType)
+        or not isinstance(location, str)
+        or not isinstance(count, int)
+        or count < 0
+    ):
         raise pickle.UnpicklingError(f"a storage is described as {parts!r}")
     return kind, key, location, count
 
@@ -285,7 +309,9 @@ def _load_legacy(file, restore, module, weights_only, arguments):
         kind, key, location, count = _checked_id(pid[1:5])
         if key not in storages:
             # The bytes come after the pickle; they are filled in below, before anybody can look at them.
-            storages[key] = restore(_stored.LoadedStorage(np.zeros(count, kind.dtype.np), kind.dtype), location)
+            storages[key] = restore(
+                _stored.LoadedStorage(np.zeros(count, kind.dtype.np), kind.dtype), location
+            )
         return _legacy_view(storages[key], pid[5] if len(pid) > 5 else None)
 
     def pickled():
@@ -309,14 +335,18 @@ def _legacy_view(storage, view):
     if view is None:
         return storage
     _, offset, size = view
-    return _stored.LoadedStorage(storage.array[offset : offset + size], storage.dtype, storage.device)
+    return _stored.LoadedStorage(
+        storage.array[offset : offset + size], storage.dtype, storage.device
+    )
 
 
 def _fill(array, file):
     count = int.from_bytes(file.read(8), "little")
     data = file.read(array.nbytes)
     if count != len(array) or len(data) != array.nbytes:
-        raise RuntimeError(f"unexpected EOF, expected {array.nbytes - len(data)} more bytes. The file might be corrupted.")
+        raise RuntimeError(
+            f"unexpected EOF, expected {array.nbytes - len(data)} more bytes. The file might be corrupted."
+        )
     array[...] = np.frombuffer(data, array.dtype)
 
 
@@ -360,7 +390,9 @@ class _Restorer:
     def __init__(self, map_location):
         allowed = map_location is None or isinstance(map_location, str | devices.device | dict)
         if not allowed and not callable(map_location):
-            raise TypeError(f"map_location must be a device, str, dict or callable, but got {type(map_location).__name__}")
+            raise TypeError(
+                f"map_location must be a device, str, dict or callable, but got {type(map_location).__name__}"
+            )
         self._map = map_location
 
     def __call__(self, storage, location):

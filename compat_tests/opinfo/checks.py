@@ -9,6 +9,7 @@ from .compare import (
     brief,
     error_difference,
     layout_difference,
+    nearer,
     overrides,
     stage_difference,
 )
@@ -29,6 +30,13 @@ VARIANTS = (
     "errors",
 )
 QUICK = ("forward", "grad")
+
+_DOUBLE = {
+    torch.bfloat16: torch.float64,
+    torch.float16: torch.float64,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
 
 
 class Outcome:
@@ -64,6 +72,20 @@ def _copied(value):
     return value
 
 
+def _doubled(value):
+    """A torch sample in double precision."""
+    if isinstance(value, torch.dtype):
+        return _DOUBLE.get(value, value)
+    if isinstance(value, torch.Tensor) and value.dtype in _DOUBLE:
+        wide = value.detach().to(_DOUBLE[value.dtype])
+        return wide.requires_grad_(value.requires_grad)
+    if type(value) in (tuple, list):
+        return type(value)(_doubled(v) for v in value)
+    if isinstance(value, dict):
+        return {k: _doubled(v) for k, v in value.items()}
+    return value
+
+
 class Pair:
     """One sample in both libraries."""
 
@@ -72,6 +94,11 @@ class Pair:
         self.theirs = _copied(parts) if fresh else parts
         self.translate = Translator()
         self.ours = self.translate(self.theirs)
+
+    def exact(self, function, order, finish):
+        """torch's evaluation of the sample in double precision."""
+        value, args, kwargs = wide = _doubled(self.theirs)
+        return evaluate(torch, lambda: function(value, *args, **kwargs), wide, order, finish)
 
     def run(self, lib, function, order=0, finish=None, extra=None):
         """The evaluation of function(input, *args, **kwargs) in one library."""
@@ -125,12 +152,15 @@ class Check:
                     getattr(self, f"_{variant}")(sample)
         return self.outcomes
 
-    def _compare(self, want, got, stages, layout=False):
-        """Count every stage that torch reached."""
+    def _compare(self, want, got, stages, exact, layout=False):
+        """Count every stage that torch reached; `exact()` evaluates in double precision."""
         for stage in stages:
             if stage in want.stages and stage in got.stages:
                 a, b = want.stages[stage], got.stages[stage]
-                self._count(stage, stage_difference(a, b, stage, **self.options))
+                difference = stage_difference(a, b, stage, **self.options)
+                if difference and self.dtype in _DOUBLE and not self.options["phase"]:
+                    difference = nearer(a, b, exact().stages.get(stage), difference)
+                self._count(stage, difference)
             elif want.stage == stage and want.error is not None:
                 error = got.error if got.stage == stage else None
                 self._count(stage, error_difference(want.error, error))
@@ -167,7 +197,13 @@ class Check:
         finishes = finishes or (None, None)
         want = pair.run(torch, functions[0], order, finishes[0])
         got = pair.run(jtorch, functions[1], order, finishes[1])
-        self._compare(want, got, stages, layout)
+        self._compare(
+            want,
+            got,
+            stages,
+            lambda: pair.exact(functions[0], order, finishes[0]),
+            layout,
+        )
 
     def _variant(self, variant, sample, theirs, extras=None):
         """A call of another form of the entry, on fresh inputs, against torch's same form."""

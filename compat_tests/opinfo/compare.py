@@ -130,3 +130,24 @@ def layout_difference(want, got):
         if a.contiguous != b.contiguous:
             return "contiguous in torch, not here" if a.contiguous else "contiguous only here"
     return None
+
+
+def nearer(want, got, exact, difference):
+    """None when every result of jtorch is as near to the exact one as torch's, else `difference`.
+
+    For sums of half-precision numbers and ill-conditioned problems, where torch itself is far off.
+    """
+    if exact is None or not len(want) == len(got) == len(exact):
+        return difference
+    for a, b, c in zip(want, got, exact):
+        if not all(isinstance(s, Seen) for s in (a, b, c)):
+            continue
+        if (a.dtype, a.shape, a.shape) != (b.dtype, b.shape, c.shape):
+            return difference
+        with np.errstate(all="ignore"):
+            theirs, ours = (np.abs(x.array - c.array).max(initial=0.0) for x in (a, b))
+            scale = np.abs(c.array).max(initial=0.0)
+        # Random numbers in double precision are others, and prove nothing.
+        if not (ours <= 2 * theirs <= 0.4 * scale):
+            return difference
+    return None

@@ -53,7 +53,12 @@ def squares(lib, n=7):
             return n
 
         def __getitem__(self, i):
-            return {"x": lib.tensor([i, i * i]), "y": float(i), "name": f"item{i}", "pair": (i, [np.float32(i)])}
+            return {
+                "x": lib.tensor([i, i * i]),
+                "y": float(i),
+                "name": f"item{i}",
+                "pair": (i, [np.float32(i)]),
+            }
 
     return Squares()
 
@@ -113,8 +118,12 @@ WORKER_PROGRAMS = {
     "workers": lambda lib, d: labels(d.DataLoader(numbers(lib), 3, shuffle=True, num_workers=2)),
     "workers' random numbers": lambda lib, d: list(d.DataLoader(noisy(lib), 2, num_workers=2)),
     "stream with workers": lambda lib, d: list(d.DataLoader(stream(lib, 11), 2, num_workers=2)),
-    "stream with workers, uneven": lambda lib, d: list(d.DataLoader(stream(lib, 3), 1, num_workers=2)),
-    "two passes with workers": lambda lib, d: _two_passes(d.DataLoader(noisy(lib, 3), 1, num_workers=2)),
+    "stream with workers, uneven": lambda lib, d: list(
+        d.DataLoader(stream(lib, 3), 1, num_workers=2)
+    ),
+    "two passes with workers": lambda lib, d: _two_passes(
+        d.DataLoader(noisy(lib, 3), 1, num_workers=2)
+    ),
     "persistent workers": lambda lib, d: _two_passes(
         d.DataLoader(noisy(lib, 3), 1, num_workers=2, persistent_workers=True)
     ),
@@ -124,4 +133,6 @@ WORKER_PROGRAMS = {
 if __name__ == "__main__":
     library = importlib.import_module(sys.argv[1])
     importlib.import_module(sys.argv[1] + ".utils.data")
-    print(json.dumps({name: outcome(library, program) for name, program in WORKER_PROGRAMS.items()}))
+    print(
+        json.dumps({name: outcome(library, program) for name, program in WORKER_PROGRAMS.items()})
+    )

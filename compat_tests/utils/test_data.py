@@ -13,7 +13,14 @@ import jtorch
 import jtorch.utils.data
 from compat_tests.processes import output_of, run
 from compat_tests.utils import data_programs
-from compat_tests.utils.data_programs import WORKER_PROGRAMS, labels, numbers, outcome, squares, stream
+from compat_tests.utils.data_programs import (
+    WORKER_PROGRAMS,
+    labels,
+    numbers,
+    outcome,
+    squares,
+    stream,
+)
 from jtorch._engine import stats
 
 
@@ -28,28 +35,46 @@ LOADERS = {
     "plain": lambda lib, d: list(d.DataLoader(numbers(lib), batch_size=4)),
     "default": lambda lib, d: list(d.DataLoader(numbers(lib, 3))),
     "shuffled": lambda lib, d: list(d.DataLoader(numbers(lib), batch_size=4, shuffle=True)),
-    "drop_last": lambda lib, d: list(d.DataLoader(numbers(lib), batch_size=4, shuffle=True, drop_last=True)),
-    "two epochs": lambda lib, d: [labels(loader) for loader in [d.DataLoader(numbers(lib), 5, True)] * 2],
+    "drop_last": lambda lib, d: list(
+        d.DataLoader(numbers(lib), batch_size=4, shuffle=True, drop_last=True)
+    ),
+    "two epochs": lambda lib, d: [
+        labels(loader) for loader in [d.DataLoader(numbers(lib), 5, True)] * 2
+    ],
     "generator": lambda lib, d: labels(
         d.DataLoader(numbers(lib), 3, shuffle=True, generator=lib.Generator().manual_seed(5))
     ),
     "not batched": lambda lib, d: list(d.DataLoader(numbers(lib, 4), batch_size=None)),
-    "not batched, shuffled": lambda lib, d: list(d.DataLoader(squares(lib), batch_size=None, shuffle=True)),
+    "not batched, shuffled": lambda lib, d: list(
+        d.DataLoader(squares(lib), batch_size=None, shuffle=True)
+    ),
     "items of all kinds": lambda lib, d: list(d.DataLoader(squares(lib), batch_size=3)),
     "collate_fn": lambda lib, d: list(d.DataLoader(numbers(lib), 4, collate_fn=lambda b: len(b))),
-    "batch_sampler": lambda lib, d: labels(d.DataLoader(numbers(lib), batch_sampler=[[1, 2], [3], [-1, 0]])),
+    "batch_sampler": lambda lib, d: labels(
+        d.DataLoader(numbers(lib), batch_sampler=[[1, 2], [3], [-1, 0]])
+    ),
     "sampler": lambda lib, d: labels(d.DataLoader(numbers(lib), 2, sampler=[5, 4, -3])),
     "a list": lambda lib, d: list(d.DataLoader([1.5, 2.5, 3.5], 2)),
-    "a list of arrays": lambda lib, d: list(d.DataLoader([np.ones(2, np.int16) * i for i in range(3)], 2)),
+    "a list of arrays": lambda lib, d: list(
+        d.DataLoader([np.ones(2, np.int16) * i for i in range(3)], 2)
+    ),
     "a list of strings": lambda lib, d: list(d.DataLoader(["a", "b", "c"], 2)),
     "stream": lambda lib, d: list(d.DataLoader(stream(lib), batch_size=3)),
-    "stream, drop_last": lambda lib, d: list(d.DataLoader(stream(lib), batch_size=3, drop_last=True)),
+    "stream, drop_last": lambda lib, d: list(
+        d.DataLoader(stream(lib), batch_size=3, drop_last=True)
+    ),
     "stream, not batched": lambda lib, d: list(d.DataLoader(stream(lib), batch_size=None)),
-    "subset": lambda lib, d: labels(d.DataLoader(d.Subset(numbers(lib), [3, 1, 4, 1, 5]), 2, shuffle=True)),
-    "split": lambda lib, d: [labels(d.DataLoader(s, 2)) for s in d.random_split(numbers(lib), [4, 7])],
+    "subset": lambda lib, d: labels(
+        d.DataLoader(d.Subset(numbers(lib), [3, 1, 4, 1, 5]), 2, shuffle=True)
+    ),
+    "split": lambda lib, d: [
+        labels(d.DataLoader(s, 2)) for s in d.random_split(numbers(lib), [4, 7])
+    ],
     "concat": lambda lib, d: labels(d.DataLoader(numbers(lib, 3) + numbers(lib, 4), 2)),
     "stack": lambda lib, d: list(d.DataLoader(d.StackDataset(numbers(lib, 4), [9, 8, 7, 6]), 3)),
-    "stack by name": lambda lib, d: list(d.DataLoader(d.StackDataset(a=[1, 2, 3], b=numbers(lib, 3)), 2)),
+    "stack by name": lambda lib, d: list(
+        d.DataLoader(d.StackDataset(a=[1, 2, 3], b=numbers(lib, 3)), 2)
+    ),
     "chain": lambda lib, d: list(d.DataLoader(stream(lib, 2) + stream(lib, 3), 2)),
     "pinned": lambda lib, d: list(d.DataLoader(numbers(lib, 2), pin_memory=True)),
     "left early": lambda lib, d: next(iter(d.DataLoader(numbers(lib), 4, shuffle=True))),
@@ -60,7 +85,9 @@ LOADERS = {
         len(d.DataLoader(stream(lib, 7, 7), 3)),
         len(numbers(lib) + numbers(lib)),
     ],
-    "too long a stream": lambda lib, d: [len(loader) and len(list(loader)) for loader in [d.DataLoader(stream(lib, 7, 4))]],
+    "too long a stream": lambda lib, d: [
+        len(loader) and len(list(loader)) for loader in [d.DataLoader(stream(lib, 7, 4))]
+    ],
 }
 
 
@@ -100,7 +127,16 @@ def test_default_collate_and_convert():
     ]
     for batch in batches:
         check(lambda lib, d, batch=batch: d.default_collate(list(batch)))
-    for data in (1, np.ones(2), np.float32(2), "s", (np.ones(1), 3), [np.array(["a"])], {"k": np.ones(1)}, Point(np.ones(1), 2)):
+    for data in (
+        1,
+        np.ones(2),
+        np.float32(2),
+        "s",
+        (np.ones(1), 3),
+        [np.array(["a"])],
+        {"k": np.ones(1)},
+        Point(np.ones(1), 2),
+    ):
         check(lambda lib, d, data=data: d.default_convert(data))
 
 
@@ -111,25 +147,38 @@ SAMPLERS = {
     "random": lambda lib, d: list(d.RandomSampler(range(40))),
     "random, fewer": lambda lib, d: list(d.RandomSampler(range(40), num_samples=7)),
     "random, more": lambda lib, d: list(d.RandomSampler(range(5), num_samples=13)),
-    "random, replaced": lambda lib, d: list(d.RandomSampler(range(9), replacement=True, num_samples=70)),
-    "random, generator": lambda lib, d: list(d.RandomSampler(range(9), generator=lib.Generator().manual_seed(3))),
+    "random, replaced": lambda lib, d: list(
+        d.RandomSampler(range(9), replacement=True, num_samples=70)
+    ),
+    "random, generator": lambda lib, d: list(
+        d.RandomSampler(range(9), generator=lib.Generator().manual_seed(3))
+    ),
     "subset": lambda lib, d: list(d.SubsetRandomSampler([3, 1, 4, 1, 5, 9])),
     "weighted": lambda lib, d: list(d.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7], 12)),
-    "weighted, not replaced": lambda lib, d: list(d.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7], 3, replacement=False)),
+    "weighted, not replaced": lambda lib, d: list(
+        d.WeightedRandomSampler([0.1, 0.9, 0.4, 0.7], 3, replacement=False)
+    ),
     "batch": lambda lib, d: list(d.BatchSampler(d.SequentialSampler(range(7)), 3, False)),
     "batch, drop_last": lambda lib, d: list(d.BatchSampler(range(7), 3, True)),
     "distributed": lambda lib, d: [
-        list(d.DistributedSampler(range(11), num_replicas=3, rank=r, shuffle=s, seed=2, drop_last=l))
+        list(
+            d.DistributedSampler(range(11), num_replicas=3, rank=r, shuffle=s, seed=2, drop_last=l)
+        )
         for r in range(3)
         for s in (True, False)
         for l in (True, False)
     ],
     "split by lengths": lambda lib, d: [s.indices for s in d.random_split(range(10), [3, 7])],
-    "split by fractions": lambda lib, d: [s.indices for s in d.random_split(range(10), [0.33, 0.33, 0.34])],
-    "split, generator": lambda lib, d: [
-        s.indices for s in d.random_split(range(10), [5, 5], generator=lib.Generator().manual_seed(42))
+    "split by fractions": lambda lib, d: [
+        s.indices for s in d.random_split(range(10), [0.33, 0.33, 0.34])
     ],
-    "split, an empty part": lambda lib, d: [s.indices for s in d.random_split(range(2), [0.9, 0.1])],
+    "split, generator": lambda lib, d: [
+        s.indices
+        for s in d.random_split(range(10), [5, 5], generator=lib.Generator().manual_seed(42))
+    ],
+    "split, an empty part": lambda lib, d: [
+        s.indices for s in d.random_split(range(2), [0.9, 0.1])
+    ],
 }
 
 
@@ -185,7 +234,9 @@ ERRORS = {
     "index": lambda lib, d: list(d.DataLoader([1, 2], sampler=[5])),
     "unequal shapes": lambda lib, d: list(d.DataLoader([lib.ones(1), lib.ones(2)], 2)),
     "no length": lambda lib, d: len(d.DataLoader(stream(lib))),
-    "subset without getitems": lambda lib, d: type("S", (d.Subset,), {"__getitem__": len})([1], [0]).__getitems__([0]),
+    "subset without getitems": lambda lib, d: type("S", (d.Subset,), {"__getitem__": len})(
+        [1], [0]
+    ).__getitems__([0]),
 }
 
 
@@ -199,7 +250,9 @@ def test_errors(name):
 def test_an_index_out_of_range_raises_as_indexing_does():
     for lib in (torch, jtorch):
         loader = lib.utils.data.DataLoader(numbers(lib), sampler=[3, 99], batch_size=2)
-        with pytest.raises(IndexError, match="index 99 is out of bounds for dimension 0 with size 11"):
+        with pytest.raises(
+            IndexError, match="index 99 is out of bounds for dimension 0 with size 11"
+        ):
             list(loader)
 
 
@@ -234,6 +287,12 @@ def test_a_changed_dataset_gives_changed_batches():
 def test_gradients_flow_into_a_dataset_that_wants_them():
     for lib in (torch, jtorch):
         x = lib.ones(3, 2, requires_grad=True)
-        (rows,) = next(iter(lib.utils.data.DataLoader(lib.utils.data.TensorDataset(x), sampler=[2, 0, 2], batch_size=3)))
+        (rows,) = next(
+            iter(
+                lib.utils.data.DataLoader(
+                    lib.utils.data.TensorDataset(x), sampler=[2, 0, 2], batch_size=3
+                )
+            )
+        )
         rows.sum().backward()
         assert x.grad.tolist() == [[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]]

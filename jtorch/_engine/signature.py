@@ -9,7 +9,9 @@ import threading
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
-from jax._src.interpreters.partial_eval import dce_jaxpr
+from jax._src import linear_util
+from jax._src.core import ShapedArray
+from jax._src.interpreters.partial_eval import dce_jaxpr, trace_to_jaxpr_dynamic
 
 from . import device as devices
 from . import dtypes, interpret
@@ -294,11 +296,19 @@ def _from_function(op, key):
 def trace(fn, structs):
     """The closed jaxpr of `fn`; JAX's own complaints about shapes and types become torch's exception classes."""
     try:
-        return jax.make_jaxpr(fn)(*structs)
+        return _make_jaxpr(fn, structs)
     except (TypeError, ValueError) as error:
         if type(error).__module__.startswith("jax") or _raised_by_jax(error):
             raise RuntimeError(str(error).partition("\n")[0]) from None
         raise
+
+
+def _make_jaxpr(fn, structs):
+    """`jax.make_jaxpr` for flat arguments, at half its cost: no trees, no cache keyed on the function."""
+    debug = linear_util.DebugInfo("jtorch", "an operation", None, None)
+    wrapped = linear_util.wrap_init(lambda *arrays: list(fn(*arrays)), debug_info=debug)
+    jaxpr, _, consts = trace_to_jaxpr_dynamic(wrapped, [ShapedArray(s.shape, s.dtype) for s in structs])
+    return ClosedJaxpr(jaxpr, consts)
 
 
 def _raised_by_jax(error):

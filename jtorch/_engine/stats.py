@@ -21,8 +21,12 @@ except ImportError:  # not on Windows
 _STEPS = ("step", "optimizer")  # reasons that mark the natural end of a training step
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 # Folders of libraries that stand between jtorch and the user's line.
-_BETWEEN = tuple(os.sep + name + os.sep for name in ("jax", "jaxlib", "numpy", "optax", "ml_dtypes"))
-_STDLIB = tuple(p + os.sep for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")} if p)
+_BETWEEN = tuple(
+    os.sep + name + os.sep for name in ("jax", "jaxlib", "numpy", "optax", "ml_dtypes")
+)
+_STDLIB = tuple(
+    p + os.sep for p in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")} if p
+)
 
 
 class _Account:
@@ -223,7 +227,10 @@ def _time_table():
     total = time.perf_counter() - _account.started
     rows = [(name, _account.seconds.get(name, 0.0), text) for name, text in _MEANINGS.items()]
     rows.insert(0, ("recording", total - sum(r[1] for r in rows), "recording, and your own Python"))
-    lines = [f"  {name:<10} {seconds:>9.2f} s {100 * seconds / total:>4.0f} %   {text}" for name, seconds, text in rows]
+    lines = [
+        f"  {name:<10} {seconds:>9.2f} s {100 * seconds / total:>4.0f} %   {text}"
+        for name, seconds, text in rows
+    ]
     return "\n".join([f"time: {total:.2f} s", *lines])
 
 
@@ -232,9 +239,14 @@ SHOWN = 12
 
 def _line_table():
     rows = sorted(_account.lines.items(), key=lambda item: (-item[1][0], str(item[0])))
-    lines = ["flushes by the line that caused them", "   times  nodes each     cold   line and reason"]
+    lines = [
+        "flushes by the line that caused them",
+        "   times  nodes each     cold   line and reason",
+    ]
     for (reason, where), (times, nodes, _, cold) in rows[:SHOWN]:
-        lines.append(f"  {times:>6}  {nodes / times:>10.0f}   {cold:>6}   {where or '(no line)'}  {reason}")
+        lines.append(
+            f"  {times:>6}  {nodes / times:>10.0f}   {cold:>6}   {where or '(no line)'}  {reason}"
+        )
     return "\n".join(lines + _more(len(rows)))
 
 

@@ -103,9 +103,24 @@ def special_psi(input: T):
     return _digamma(input)
 
 
+def _step_up(s, carry):
+    total, q = carry
+    low = (q < 1) & (q > -10_000)
+    return total + select(low, select(low, q, 1) ** -s, 0), select(low, q + 1, q)
+
+
 @jax.custom_jvp
 def _zeta(s, q):
-    return lax.zeta(s, q)
+    # The sum over (q + k)**-s. lax.zeta takes few of its terms as they are, and with q far below 0
+    # goes wrong; those up to 1 are summed here.
+    total, above = lax.while_loop(
+        lambda carry: jnp.any((carry[1] < 1) & (carry[1] > -10_000)),
+        lambda carry: _step_up(s, carry),
+        (jnp.zeros_like(q), q),
+    )
+    # At a pole inf, whatever comes after it.
+    rest = lax.zeta(s, above)
+    return select(jnp.isinf(total), total, total + rest)
 
 
 def _zeta_jvp(primals, tangents):

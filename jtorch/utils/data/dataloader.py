@@ -18,7 +18,7 @@ from ._draws import fresh_seed
 from ._utils.collate import default_collate, default_convert
 from ._utils.fetch import IterableFetcher, MapFetcher
 from ._utils.worker import WorkerInfo, current, get_worker_info
-from .dataset import Dataset, IterableDataset
+from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 T_co = TypeVar("T_co", covariant=True)
@@ -115,7 +115,9 @@ class DataLoader(Generic[T_co]):
         self.drop_last = drop_last
         self.sampler = sampler
         self.batch_sampler = batch_sampler
-        self.collate_fn = collate_fn or (default_collate if self._auto_collation else default_convert)
+        self.collate_fn = collate_fn or (
+            default_collate if self._auto_collation else default_convert
+        )
         self._IterableDataset_len_called = None
         self.__initialized = True
         self.check_worker_number_rationality()
@@ -129,7 +131,9 @@ class DataLoader(Generic[T_co]):
 
     def __setattr__(self, attr, val):
         if self.__initialized and attr in _FIXED:
-            raise ValueError(f"{attr} attribute should not be set after {self.__class__.__name__} is initialized")
+            raise ValueError(
+                f"{attr} attribute should not be set after {self.__class__.__name__} is initialized"
+            )
         super().__setattr__(attr, val)
 
     @property
@@ -310,7 +314,11 @@ class _BaseDataLoaderIter:
         trace.step_boundary("batch")
         self._num_yielded += 1
         expected = self._IterableDataset_len_called
-        if self._dataset_kind == _DatasetKind.Iterable and expected is not None and self._num_yielded > expected:
+        if (
+            self._dataset_kind == _DatasetKind.Iterable
+            and expected is not None
+            and self._num_yielded > expected
+        ):
             self._warn_about_length(expected)
         return data
 
@@ -406,7 +414,9 @@ class _Worker:
     def __init__(self, iterator, loader, number):
         seed = iterator._base_seed + number
         self._dataset = copy.copy(loader.dataset)
-        self._info = WorkerInfo(id=number, num_workers=loader.num_workers, seed=seed, dataset=self._dataset)
+        self._info = WorkerInfo(
+            id=number, num_workers=loader.num_workers, seed=seed, dataset=self._dataset
+        )
         self._streams = _streams_of(iterator._base_seed, number)
         with self:
             if loader.worker_init_fn is not None:

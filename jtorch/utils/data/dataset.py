@@ -74,10 +74,14 @@ class StackDataset(Dataset):
             raise ValueError("Size mismatch between datasets")
 
     def _parts(self):
-        return list(self.datasets.values()) if isinstance(self.datasets, dict) else list(self.datasets)
+        return (
+            list(self.datasets.values()) if isinstance(self.datasets, dict) else list(self.datasets)
+        )
 
     def _assemble(self, samples):
-        return dict(zip(self.datasets, samples)) if isinstance(self.datasets, dict) else tuple(samples)
+        return (
+            dict(zip(self.datasets, samples)) if isinstance(self.datasets, dict) else tuple(samples)
+        )
 
     def __getitem__(self, index):
         return self._assemble([d[index] for d in self._parts()])
@@ -97,7 +101,9 @@ def _items(dataset, indices):
         return [dataset[i] for i in indices]
     items = fetch(indices)
     if len(items) != len(indices):
-        raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}")
+        raise ValueError(
+            f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
+        )
     return items
 
 
@@ -133,7 +139,9 @@ class ConcatDataset(Dataset[T_co]):
     def cummulative_sizes(self):
         """The old misspelt name of `cumulative_sizes`."""
         warnings.warn(
-            "`cummulative_sizes` attribute is renamed to `cumulative_sizes`", FutureWarning, stacklevel=2
+            "`cummulative_sizes` attribute is renamed to `cumulative_sizes`",
+            FutureWarning,
+            stacklevel=2,
         )
         return self.cumulative_sizes
 
@@ -212,6 +220,7 @@ def _from_fractions(total, fractions):
     for i, n in enumerate(lengths):
         if n == 0:
             warnings.warn(
-                f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=3
+                f"Length of split at index {i} is 0. This might result in an empty dataset.",
+                stacklevel=3,
             )
     return lengths

@@ -69,7 +69,9 @@ def collate(batch, *, collate_fn_map=None):
     if leaf is not None:
         return leaf(batch, collate_fn_map=collate_fn_map)
     if isinstance(elem, abc.Mapping):
-        items = {key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in elem}
+        items = {
+            key: collate([d[key] for d in batch], collate_fn_map=collate_fn_map) for key in elem
+        }
         return _like_mapping(elem, items)
     if not isinstance(elem, abc.Sequence):
         raise TypeError(default_collate_err_msg_format.format(type(elem)))

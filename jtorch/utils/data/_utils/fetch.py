@@ -42,7 +42,10 @@ class MapFetcher:
         while type(dataset) is Subset and type(dataset.indices) is list:
             index = [dataset.indices[i] for i in index]
             dataset = dataset.dataset
-        if type(dataset) is not TensorDataset or default_collate_fn_map.get(Tensor) is not collate_tensor_fn:
+        if (
+            type(dataset) is not TensorDataset
+            or default_collate_fn_map.get(Tensor) is not collate_tensor_fn
+        ):
             return None
         n = len(dataset)
         if not index or not all(type(i) is int and -n <= i < n for i in index):
