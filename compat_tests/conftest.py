@@ -1,4 +1,6 @@
-"""Settings of the whole suite: JAX's strictest promotion, and the tests that only run with --full."""
+"""Settings of the whole suite: JAX's strictest promotion, and the tests that only run with
+--full.
+"""
 
 import sys
 import types
@@ -11,8 +13,8 @@ import jtorch
 
 HERE = Path(__file__).parent
 
-# The helpers among the tests are imported as `compat_tests.harness` and so on, though the checkout is not on the path (an
-# installed jtorch is what gets tested then).
+# The helpers among the tests are imported as `compat_tests.harness` and so on, though the checkout
+# is not on the path (an installed jtorch is what gets tested then).
 if "compat_tests" not in sys.modules:
     sys.modules["compat_tests"] = types.ModuleType("compat_tests")
 sys.modules["compat_tests"].__path__ = [str(HERE)]

@@ -25,7 +25,9 @@ def losses(output):
 
 
 def same_to_four_digits(a, b):
-    """True when two numbers differ by less than half a unit of the fourth significant digit of the first."""
+    """True when two numbers differ by less than half a unit of the fourth significant digit of the
+    first.
+    """
     return abs(a - b) <= 0.5 * 10 ** (math.floor(math.log10(abs(a))) - 3)
 
 

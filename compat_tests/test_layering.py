@@ -1,4 +1,6 @@
-"""The layout of the package: who may import whom, where JAX may be named, how long things may be."""
+"""The layout of the package: who may import whom, where JAX may be named, how long things may
+be.
+"""
 
 import ast
 import re
@@ -12,8 +14,8 @@ ROOT = Path(jtorch.__file__).parent
 CHECKOUT = Path(__file__).parent.parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# Floors by the first part of a module's name below `jtorch`; what is not listed stands on floor 5, the package's own
-# __init__ and what sits on top of it on floor 6.
+# Floors by the first part of a module's name below `jtorch`; what is not listed stands on floor 5,
+# the package's own __init__ and what sits on top of it on floor 6.
 FLOORS = {
     "_engine": 1,
     "ops": 2,
@@ -80,7 +82,9 @@ def imported(path):
 
 
 def below_jtorch(name):
-    """The name below `jtorch` of an imported module; None for others and for names that are no modules."""
+    """The name below `jtorch` of an imported module; None for others and for names that are no
+    modules.
+    """
     if name == "jtorch":
         return ""
     below = name.removeprefix("jtorch.")

@@ -42,7 +42,8 @@ import torch
 import torch.nn.functional as F
 import jtorch
 assert torch is jtorch and F is jtorch.nn.functional
-foreign = [n for n, m in sys.modules.items() if "/site-packages/torch/" in (getattr(m, "__file__", "") or "")]
+files = {n: getattr(m, "__file__", None) or "" for n, m in sys.modules.items()}
+foreign = [n for n, f in files.items() if "/site-packages/torch/" in f]
 assert not foreign, foreign
 print("done")
 """

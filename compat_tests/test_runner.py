@@ -36,7 +36,8 @@ LOOK_AROUND = """
     assert importlib.util.find_spec("torch") is not None
     assert importlib.metadata.version("torch") == torch.__version__
     assert sys.modules["__main__"].__dict__ is globals()
-    assert torch.nn is sys.modules["jtorch.nn"] and DataLoader.__module__.endswith("utils.data.dataloader")
+    assert torch.nn is sys.modules["jtorch.nn"]
+    assert DataLoader.__module__.endswith("utils.data.dataloader")
     try:
         import torch.no_such_thing
     except ModuleNotFoundError as e:

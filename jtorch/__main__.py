@@ -62,7 +62,8 @@ def _run(argv):
                 f"jtorch: can't open file '{os.path.abspath(argv[0])}': {reason}", file=sys.stderr
             )
             return 2
-        # An error in what the program recorded last and never looked at is the program's error, too.
+        # An error in what the program recorded last and never looked at is the program's error,
+        # too.
         trace.synchronize()
     except SystemExit:
         raise
@@ -74,7 +75,8 @@ def _run(argv):
 
 
 def _set_first_path(folder):
-    # Python itself leaves the path alone in this mode, and so the first entry is none that it put there.
+    # Python itself leaves the path alone in this mode, and so the first entry is none that it put
+    # there.
     if not sys.flags.safe_path:
         sys.path[0] = folder
 
@@ -86,7 +88,9 @@ def _run_module(name, arguments):
 
 
 def _run_script(path, arguments):
-    """Run a script as `python path` would: in a `__main__` module of its own, which stays until the process ends."""
+    """Run a script as `python path` would: in a `__main__` module of its own, which stays until the
+    process ends.
+    """
     sys.argv = [path, *arguments]
     if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
         _set_first_path(path)

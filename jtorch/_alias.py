@@ -1,7 +1,8 @@
-"""`import torch` is jtorch: a finder that gives every `torch.*` module name jtorch's module of that name.
+"""`import torch` is jtorch: a finder that gives every `torch.*` module name jtorch's module of that
+name.
 
-The modules are the same objects under both names, so that classes are the same and patches made under one name are seen
-under the other.
+The modules are the same objects under both names, so that classes are the same and patches made
+under one name are seen under the other.
 """
 
 import importlib
@@ -29,7 +30,8 @@ class _Loader(importlib.abc.InspectLoader):
 
     def create_module(self, spec):
         module = importlib.import_module(_ours(spec.name))
-        # The import system is about to put the torch name's spec on the module; exec_module puts jtorch's back.
+        # The import system is about to put the torch name's spec on the module; exec_module puts
+        # jtorch's back.
         spec.loader_state = (module.__spec__, module.__loader__)
         return module
 
@@ -59,7 +61,8 @@ class _Distribution(importlib.metadata.Distribution):
         """The metadata file; there are no others."""
         if filename not in ("METADATA", "PKG-INFO"):
             return None
-        return f"Metadata-Version: 2.1\nName: torch\nVersion: {version.__version__}\nSummary: jtorch under torch's name\n"
+        fields = ("Metadata-Version: 2.1", "Name: torch", f"Version: {version.__version__}")
+        return "\n".join((*fields, "Summary: jtorch under torch's name", ""))
 
     def locate_file(self, path):
         """Where a file of the distribution would be."""
@@ -92,9 +95,9 @@ class _Finder(importlib.metadata.DistributionFinder):
             made.submodule_search_locations = list(spec.submodule_search_locations)
         return made
 
-    def find_distributions(self, context=importlib.metadata.DistributionFinder.Context()):
+    def find_distributions(self, context=None):
         """The distribution `torch`, when that name or every name is asked for."""
-        if context.name in (None, _THEIRS):
+        if context is None or context.name in (None, _THEIRS):
             yield _Distribution()
 
 
@@ -122,7 +125,8 @@ def install():
     already = sys.modules.get(_THEIRS)
     if already is not None and already is not sys.modules[_OURS]:
         raise RuntimeError(
-            "jtorch.install() must be called before torch is imported: another torch is already loaded from "
+            "jtorch.install() must be called before torch is imported: another torch is already "
+            "loaded from "
             f"{getattr(already, '__file__', None)}"
         )
     sys.meta_path.insert(0, _finder)

@@ -1,4 +1,6 @@
-"""The zip container of PyTorch's checkpoint files: records in one folder, uncompressed, aligned to 64 bytes."""
+"""The zip container of PyTorch's checkpoint files: records in one folder, uncompressed, aligned to
+64 bytes.
+"""
 
 import os
 import struct
@@ -53,7 +55,8 @@ def _bytes_of(array):
 
 def _damaged(what, why):
     return RuntimeError(
-        f"PytorchStreamReader failed {what}: {why}. The file is damaged, or was not written by torch.save."
+        f"PytorchStreamReader failed {what}: {why}. The file is damaged, or was not written by "
+        "torch.save."
     )
 
 
@@ -89,7 +92,8 @@ class ArchiveReader:
             raise RuntimeError(f"Couldn't parse the version {text} as Long Long.")
         if int(text) > _NEWEST_VERSION:
             raise RuntimeError(
-                f"Attempted to read a PyTorch file with version {text}, but the maximum supported version for reading is "
+                f"Attempted to read a PyTorch file with version {text}, but the maximum supported "
+                "version for reading is "
                 f"{_NEWEST_VERSION}."
             )
 
@@ -122,7 +126,9 @@ class ArchiveReader:
             raise _damaged(f"locating file {record}", "file not found") from None
 
     def map(self, record, path):
-        """The bytes of a record of the file at `path` as an array that reads the file when looked at."""
+        """The bytes of a record of the file at `path` as an array that reads the file when looked
+        at.
+        """
         info = self._info(record)
         with open(path, "rb") as f:
             f.seek(info.header_offset)

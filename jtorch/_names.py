@@ -66,7 +66,9 @@ def _renamed(module, old, new):
 
 
 def torch_name(thing, name=None):
-    """(module, qualified name) under which PyTorch knows one of jtorch's globals; None for other people's things."""
+    """(module, qualified name) under which PyTorch knows one of jtorch's globals; None for other
+    people's things.
+    """
     found = _NAME_OF.get(id(thing))
     if found is not None:
         return found
@@ -89,7 +91,8 @@ def _lookup(holder, name):
 
 
 def from_torch_name(module, name):
-    """The object a pickle means by `module name` when the module is PyTorch's or jtorch's; None for others.
+    """The object a pickle means by `module name` when the module is PyTorch's or jtorch's; None for
+    others.
 
     Raises AttributeError or ModuleNotFoundError, naming torch, when jtorch has no such thing.
     """

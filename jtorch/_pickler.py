@@ -1,4 +1,6 @@
-"""The pickler of `torch.save`: tensors' memory goes into records of its own, globals under PyTorch's names."""
+"""The pickler of `torch.save`: tensors' memory goes into records of its own, globals under
+PyTorch's names.
+"""
 
 import pickle
 import types
@@ -21,7 +23,8 @@ class _Memory:
 class Records:
     """The storages met so far: numbers them in the order in which they appear.
 
-    Raises RuntimeError when tensors of different types share memory, which the format cannot express.
+    Raises RuntimeError when tensors of different types share memory, which the format cannot
+    express.
     """
 
     def __init__(self):
@@ -46,7 +49,8 @@ class Records:
             self.tensors.append(tensor)
         if found[0] is not dtype:
             raise RuntimeError(
-                "Cannot save multiple tensors or storages that view the same data as different types"
+                "Cannot save multiple tensors or storages that view the same data as different "
+                "types"
             )
         # A fresh tuple each time, as PyTorch makes them: a pickler refers back to one it has seen.
         return (*found[1],)
@@ -64,7 +68,9 @@ class _Hooks:
         return self._records.identify(obj.tensor) if type(obj) is _Memory else None
 
     def reducer_override(self, obj):
-        """Tensors are taken apart here, because only here their storages may stand by themselves."""
+        """Tensors are taken apart here, because only here their storages may stand by
+        themselves.
+        """
         if isinstance(obj, Tensor):
             own = type(obj).__reduce_ex__
             if own is Tensor.__reduce_ex__:
@@ -83,7 +89,8 @@ def _save_layout(pickler, obj):
 class TorchPickler(_Hooks, pickle._Pickler):
     """A pickler that writes PyTorch's names for jtorch's classes and functions.
 
-    It is the standard library's pickler written in Python: the one in C insists on importing `torch` for such names.
+    It is the standard library's pickler written in Python: the one in C insists on importing
+    `torch` for such names.
     """
 
     dispatch = dict(pickle._Pickler.dispatch)
@@ -111,7 +118,9 @@ class TorchPickler(_Hooks, pickle._Pickler):
 
 
 def pickler_class(pickle_module):
-    """The pickler for a pickle module: for other modules than the standard one, its own with tensors taken apart."""
+    """The pickler for a pickle module: for other modules than the standard one, its own with
+    tensors taken apart.
+    """
     if pickle_module is pickle:
         return TorchPickler
 

@@ -45,8 +45,8 @@ def storage_array(t):
 class LoadedStorage:
     """Memory read from a file or a pickle: a flat array, and the tensors made over it, which alias.
 
-    This is also what a `map_location` function is given: it may return the storage itself, or what `cpu`, `cuda` and
-    `to` make of it.
+    This is also what a `map_location` function is given: it may return the storage itself, or what
+    `cpu`, `cuda` and `to` make of it.
     """
 
     __module__ = "torch.storage"
@@ -89,7 +89,9 @@ class LoadedStorage:
     size = __len__
 
     def typed(self, dtype):
-        """This memory read as another element type. Raises RuntimeError when the size is no multiple of an element's."""
+        """This memory read as another element type. Raises RuntimeError when the size is no
+        multiple of an element's.
+        """
         if dtype is self.dtype:
             return self
         if self.array.nbytes % dtype.itemsize:
@@ -137,7 +139,8 @@ class LoadedStorage:
             )
         if any(n < 0 for n in (*size, *stride, offset)):
             raise RuntimeError(
-                f"sizes {list(size)}, strides {list(stride)} and offset {offset} must not be negative"
+                f"sizes {list(size)}, strides {list(stride)} and offset {offset} must not be "
+                "negative"
             )
         if math.prod(size) == 0:
             return
@@ -145,8 +148,10 @@ class LoadedStorage:
         if needed > len(self.array):
             item = self.dtype.itemsize
             raise RuntimeError(
-                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} "
-                f"requiring a storage size of {needed * item} are out of bounds for storage of size {self.array.nbytes}"
+                f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
+                f"{offset}, and itemsize {item} "
+                f"requiring a storage size of {needed * item} are out of bounds for storage of "
+                f"size {self.array.nbytes}"
             )
 
 

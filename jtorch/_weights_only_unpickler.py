@@ -1,8 +1,9 @@
-"""The unpickler of `torch.load(weights_only=True)`: it makes tensors, plain containers and what the user allowed.
+"""The unpickler of `torch.load(weights_only=True)`: it makes tensors, plain containers and what the
+user allowed.
 
-A pickle is a program for a stack machine. This machine knows only the instructions that data needs, calls only the
-functions in a fixed table (or named with `add_safe_globals`), and sets attributes only on instances of allowed classes,
-never on classes or functions themselves.
+A pickle is a program for a stack machine. This machine knows only the instructions that data needs,
+calls only the functions in a fixed table (or named with `add_safe_globals`), and sets attributes
+only on instances of allowed classes, never on classes or functions themselves.
 """
 
 import collections
@@ -19,10 +20,17 @@ UnpicklingError = pickle.UnpicklingError
 
 _BLOCKED_MODULES = frozenset(("sys", "os", "posix", "nt"))
 _REBUILD = (
-    "_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_sparse_tensor", "_rebuild_qtensor",
-    "_rebuild_nested_tensor", "_rebuild_wrapper_subclass", "_rebuild_meta_tensor_no_storage",
-    "_rebuild_device_tensor_from_numpy", "_rebuild_device_tensor_from_cpu_tensor",
-)  # fmt: skip
+    "_rebuild_tensor",
+    "_rebuild_tensor_v2",
+    "_rebuild_tensor_v3",
+    "_rebuild_sparse_tensor",
+    "_rebuild_qtensor",
+    "_rebuild_nested_tensor",
+    "_rebuild_wrapper_subclass",
+    "_rebuild_meta_tensor_no_storage",
+    "_rebuild_device_tensor_from_numpy",
+    "_rebuild_device_tensor_from_cpu_tensor",
+)
 
 _ALLOWED = {
     "collections.OrderedDict": collections.OrderedDict,
@@ -83,11 +91,13 @@ def _user_table():
             continue
         if len(entry) != 2:
             raise ValueError(
-                f"Expected tuple of length 2 (global, str of callable full path), but got tuple of length: {len(entry)}"
+                "Expected tuple of length 2 (global, str of callable full path), but got tuple "
+                f"of length: {len(entry)}"
             )
         if not isinstance(entry[1], str):
             raise TypeError(
-                f"Expected second item in tuple to be str of callable full path, but got: {type(entry[1])}"
+                "Expected second item in tuple to be str of callable full path, but got: "
+                f"{type(entry[1])}"
             )
         table[entry[1]] = entry[0]
     return table
@@ -106,7 +116,8 @@ def _find_global(module, name, user):
     path = path.removeprefix("builtins.")
     raise UnpicklingError(
         f"Unsupported global: GLOBAL {path} was not an allowed global by default. Please use "
-        f"`torch.serialization.add_safe_globals([{path}])` or the `torch.serialization.safe_globals([{path}])` context "
+        f"`torch.serialization.add_safe_globals([{path}])` or the "
+        f"`torch.serialization.safe_globals([{path}])` context "
         "manager to allowlist this global if you trust this class/function."
     )
 
@@ -120,7 +131,8 @@ class Unpickler:
         self._memo = {}
         self._user = _user_table()
         self._trusted = {id(v) for v in (*_ALLOWED.values(), *self._user.values())}
-        # State may be put into instances of these; not into dtypes or devices, which everybody shares.
+        # State may be put into instances of these; not into dtypes or devices, which everybody
+        # shares.
         self._buildable = {id(v) for v in self._user.values()}
 
     def persistent_load(self, pid):
@@ -130,7 +142,8 @@ class Unpickler:
     def load(self):
         """The object the pickle describes.
 
-        Raises UnpicklingError for what is not allowed or makes no sense, EOFError when the pickle ends too early.
+        Raises UnpicklingError for what is not allowed or makes no sense, EOFError when the pickle
+        ends too early.
         """
         self._stack = []
         self._marks = []
@@ -200,7 +213,8 @@ class Unpickler:
         arguments, cls = self._stack.pop(), self._stack.pop()
         if id(cls) not in self._trusted or not isinstance(cls, type):
             raise UnpicklingError(
-                f"Can only create new object for nn.Parameter or classes allowlisted via `add_safe_globals` but got {cls}"
+                "Can only create new object for nn.Parameter or classes allowlisted via "
+                f"`add_safe_globals` but got {cls}"
             )
         self._stack.append(cls(*arguments) if cls is Parameter else cls.__new__(cls, *arguments))
 
@@ -211,7 +225,8 @@ class Unpickler:
             made.__dict__.update(state)
         elif id(cls) not in self._buildable:
             raise UnpicklingError(
-                "Can only build Tensor, Parameter, OrderedDict or types allowlisted via `add_safe_globals`, but got "
+                "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "
+                "`add_safe_globals`, but got "
                 f"{cls}"
             )
         elif hasattr(made, "__setstate__"):
@@ -229,8 +244,10 @@ class Unpickler:
         protocol = self._read(1)[0]
         if protocol != 2:
             warnings.warn(
-                f"Detected pickle protocol {protocol} in the checkpoint, which was not the default pickle protocol used by "
-                "`torch.load` (2). The weights_only Unpickler might not support all instructions implemented by this "
+                f"Detected pickle protocol {protocol} in the checkpoint, which was not the "
+                "default pickle protocol used by "
+                "`torch.load` (2). The weights_only Unpickler might not support all instructions "
+                "implemented by this "
                 "protocol, please file an issue for adding support if you encounter this.",
                 stacklevel=6,
             )
@@ -261,7 +278,8 @@ class Unpickler:
         target = self._stack[-1]
         if type(target) not in _SETTABLE:
             raise UnpicklingError(
-                f"Can only SETITEM for dict, collections.OrderedDict, collections.Counter, but got {type(target)}"
+                "Can only SETITEM for dict, collections.OrderedDict, collections.Counter, but "
+                f"got {type(target)}"
             )
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[key] = value

@@ -45,8 +45,10 @@ _FORMAT_VERSION = b"3\n"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _UNSAFE_ADVICE = (
-    "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` from `False` to `True`. "
-    "Re-running `torch.load` with `weights_only` set to `False` will likely succeed, but it can result in arbitrary code "
+    "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` "
+    "from `False` to `True`. "
+    "Re-running `torch.load` with `weights_only` set to `False` will likely succeed, but it can "
+    "result in arbitrary code "
     "execution. Do it only if you got the file from a trusted source."
 )
 
@@ -64,18 +66,21 @@ def save(
 ):
     """Write an object to a file that `torch.load` reads, here or in PyTorch.
 
-    f: a path, or a file-like object with a `write` method. Tensors that share memory still share it after loading.
+    f: a path, or a file-like object with a `write` method. Tensors that share memory still share it
+    after loading.
     Raises AttributeError for another kind of `f`, RuntimeError when the folder does not exist.
     """
     if not _use_new_zipfile_serialization:
         raise NotImplementedError(
-            "torch.save: _use_new_zipfile_serialization=False is not supported by jtorch; use the default format"
+            "torch.save: _use_new_zipfile_serialization=False is not supported by jtorch; use the "
+            "default format"
         )
     if not _is_path(f) and not hasattr(f, "write"):
         raise AttributeError(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
         )
-    # All of the object is pickled before the file is touched: what cannot be pickled leaves an older file alone.
+    # All of the object is pickled before the file is touched: what cannot be pickled leaves an
+    # older file alone.
     records = Records()
     pickled = io.BytesIO()
     pickler_class(pickle_module)(pickled, records, pickle_protocol).dump(obj)
@@ -119,12 +124,14 @@ def load(
 ):
     """Read what `torch.save` wrote, here or in PyTorch.
 
-    map_location: where tensors go: a device, a dict from saved to new locations, or a function of (storage, location).
-    weights_only: True (the default) makes tensors, plain containers and classes allowed with `add_safe_globals` only;
-    False runs whatever the pickle says, so use it for files you trust.
+    map_location: where tensors go: a device, a dict from saved to new locations, or a function of
+    (storage, location).
+    weights_only: True (the default) makes tensors, plain containers and classes allowed with
+    `add_safe_globals` only; False runs whatever the pickle says, so use it for files you trust.
     mmap: tensors' bytes stay in the file until they are looked at; `f` must be a path.
 
-    Raises UnpicklingError for what `weights_only` does not allow, RuntimeError and EOFError for a damaged file.
+    Raises UnpicklingError for what `weights_only` does not allow, RuntimeError and EOFError for a
+    damaged file.
     """
     weights_only = _decide_weights_only(weights_only, pickle_module)
     pickle_load_args.setdefault("encoding", "utf-8")
@@ -145,7 +152,8 @@ def load(
             )
         if mmap:
             raise RuntimeError(
-                "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), please "
+                "mmap can only be used with files saved with "
+                "`torch.save(_use_new_zipfile_serialization=True), please "
                 "torch.save your checkpoint with this option in order to use mmap."
             )
         return _load_legacy(file, restore, module, weights_only, pickle_load_args)
@@ -162,7 +170,8 @@ def _decide_weights_only(weights_only, pickle_module):
     on, off = _forced("TORCH_FORCE_WEIGHTS_ONLY_LOAD"), _forced("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
     if on and off:
         raise RuntimeError(
-            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should be set, but both were "
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` "
+            "should be set, but both were "
             "set."
         )
     if weights_only and pickle_module is not None:
@@ -180,8 +189,10 @@ def _opened_for_reading(f):
     for method in ("seek", "tell", "read", "readline"):
         if not hasattr(f, method):
             raise AttributeError(
-                f"'{type(f).__name__}' object has no attribute '{method}'. You can only torch.load from a file that is "
-                "seekable. Please pre-load the data into a buffer like io.BytesIO and try to load from it instead."
+                f"'{type(f).__name__}' object has no attribute '{method}'. You can only "
+                "torch.load from a file that is "
+                "seekable. Please pre-load the data into a buffer like io.BytesIO and try to load "
+                "from it instead."
             )
     return contextlib.nullcontext(f)
 
@@ -212,7 +223,8 @@ def _load_archive(file, path, restore, module, weights_only, arguments):
 def _torchscript_error(weights_only):
     if weights_only:
         return RuntimeError(
-            f"Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. {_UNSAFE_ADVICE}"
+            "Cannot use ``weights_only=True`` with TorchScript archives passed to "
+            f"``torch.load``. {_UNSAFE_ADVICE}"
         )
     return NotImplementedError(
         "torch.load: TorchScript archives are not supported by jtorch; save the state_dict instead"
@@ -247,7 +259,8 @@ def _typed(raw, kind, count, swap):
     dtype = kind.dtype
     if raw.nbytes != count * dtype.itemsize:
         raise RuntimeError(
-            f"record size ({raw.nbytes} bytes) does not match expected size ({count * dtype.itemsize} bytes = {count} "
+            f"record size ({raw.nbytes} bytes) does not match expected size "
+            f"({count * dtype.itemsize} bytes = {count} "
             f"elements * {dtype.itemsize} bytes/element) for dtype {dtype}"
         )
     array = raw.view(dtype.np)
@@ -268,9 +281,12 @@ def _unpickle(file, persistent_load, module, weights_only, arguments):
 def _weights_only_message(why):
     if why.startswith("Unsupported global"):
         return (
-            "Weights only load failed. This file can still be loaded, to do so you have two options, do those steps only if "
-            f"you trust the source of the checkpoint.\n\t(1) {_UNSAFE_ADVICE}\n\t(2) Alternatively, to load with "
-            "`weights_only=True` please check the recommended steps in the following error message.\n\tWeightsUnpickler "
+            "Weights only load failed. This file can still be loaded, to do so you have two "
+            "options, do those steps only if "
+            f"you trust the source of the checkpoint.\n\t(1) {_UNSAFE_ADVICE}\n\t(2) "
+            "Alternatively, to load with "
+            "`weights_only=True` please check the recommended steps in the following error "
+            "message.\n\tWeightsUnpickler "
             f"error: {why}"
         )
     return f"Weights only load failed. {_UNSAFE_ADVICE}\nWeightsUnpickler error: {why}"
@@ -300,7 +316,9 @@ def _trusting_unpickler(module):
 
 
 def _load_legacy(file, restore, module, weights_only, arguments):
-    """Files of PyTorch before 1.6: several pickles one after the other, then the storages' bytes."""
+    """Files of PyTorch before 1.6: several pickles one after the other, then the storages'
+    bytes.
+    """
     storages = {}
 
     def persistent_load(pid):
@@ -308,7 +326,8 @@ def _load_legacy(file, restore, module, weights_only, arguments):
             raise RuntimeError(f"Unknown saved id type: {pid[0]}")
         kind, key, location, count = _checked_id(pid[1:5])
         if key not in storages:
-            # The bytes come after the pickle; they are filled in below, before anybody can look at them.
+            # The bytes come after the pickle; they are filled in below, before anybody can look at
+            # them.
             storages[key] = restore(
                 _stored.LoadedStorage(np.zeros(count, kind.dtype.np), kind.dtype), location
             )
@@ -345,7 +364,8 @@ def _fill(array, file):
     data = file.read(array.nbytes)
     if count != len(array) or len(data) != array.nbytes:
         raise RuntimeError(
-            f"unexpected EOF, expected {array.nbytes - len(data)} more bytes. The file might be corrupted."
+            f"unexpected EOF, expected {array.nbytes - len(data)} more bytes. The file might be "
+            "corrupted."
         )
     array[...] = np.frombuffer(data, array.dtype)
 
@@ -359,12 +379,15 @@ def location_tag(storage):
 
 
 def default_restore_location(storage, location):
-    """The storage on the device called `location`. Raises RuntimeError when there is no such device here."""
+    """The storage on the device called `location`. Raises RuntimeError when there is no such device
+    here.
+    """
     try:
         device = devices.device(location)
     except RuntimeError:
         raise RuntimeError(
-            f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location})"
+            "don't know how to restore data location of torch.storage.UntypedStorage (tagged "
+            f"with {location})"
         ) from None
     if device.type in ("cpu", "meta"):
         return storage.on(device)
@@ -372,14 +395,18 @@ def default_restore_location(storage, location):
     kind = device.type.upper()
     if not available:
         raise RuntimeError(
-            f"Attempting to deserialize object on a {kind} device but torch.{device.type}.is_available() is False. If you "
-            "are running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
+            f"Attempting to deserialize object on a {kind} device but "
+            f"torch.{device.type}.is_available() is False. If you "
+            "are running on a CPU-only machine, please use torch.load with "
+            "map_location=torch.device('cpu') to map your "
             "storages to the CPU."
         )
     if (device.index or 0) >= available:
         raise RuntimeError(
-            f"Attempting to deserialize object on {kind} device {device.index} but torch.{device.type}.device_count() is "
-            f"{available}. Please use torch.load with map_location to map your storages to an existing device."
+            f"Attempting to deserialize object on {kind} device {device.index} but "
+            f"torch.{device.type}.device_count() is "
+            f"{available}. Please use torch.load with map_location to map your storages to an "
+            "existing device."
         )
     return storage.on(device)
 
@@ -391,7 +418,8 @@ class _Restorer:
         allowed = map_location is None or isinstance(map_location, str | devices.device | dict)
         if not allowed and not callable(map_location):
             raise TypeError(
-                f"map_location must be a device, str, dict or callable, but got {type(map_location).__name__}"
+                "map_location must be a device, str, dict or callable, but got "
+                f"{type(map_location).__name__}"
             )
         self._map = map_location
 
@@ -422,7 +450,9 @@ def get_unsafe_globals_in_checkpoint(f):
 
 
 def get_default_mmap_options():
-    """The flags files are mapped with: always private, so that tensors never write into the file."""
+    """The flags files are mapped with: always private, so that tensors never write into the
+    file.
+    """
     return getattr(_mmap, "MAP_PRIVATE", None)
 
 

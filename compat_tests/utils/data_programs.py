@@ -1,6 +1,8 @@
-"""Small programs on `utils.data` that take the library as an argument, and what can be seen of them.
+"""Small programs on `utils.data` that take the library as an argument, and what can be seen of
+them.
 
-As a script with the argument `torch` it prints what the real torch makes of the programs with worker processes.
+As a script with the argument `torch` it prints what the real torch makes of the programs with
+worker processes.
 """
 
 import importlib
@@ -13,7 +15,9 @@ import numpy as np
 
 
 def plain(value):
-    """A result without the library in it: tensors as (dtype, nested list), containers with their types."""
+    """A result without the library in it: tensors as (dtype, nested list), containers with their
+    types.
+    """
     if type(value).__name__ == "Tensor":
         return str(value.dtype), tuple(value.shape), value.tolist()
     if isinstance(value, dict):
@@ -24,7 +28,9 @@ def plain(value):
 
 
 def outcome(lib, program):
-    """What a program gives with one library: its result and warnings, or the class and text of its error."""
+    """What a program gives with one library: its result and warnings, or the class and text of its
+    error.
+    """
     lib.manual_seed(11)
     random.seed(11)
     np.random.seed(11)

@@ -1,4 +1,6 @@
-"""Datasets, samplers and the DataLoader: the same program on both libraries gives the same batches and errors."""
+"""Datasets, samplers and the DataLoader: the same program on both libraries gives the same batches
+and errors.
+"""
 
 import collections
 import json

@@ -1,7 +1,7 @@
 """The account of what was recorded, executed and compiled, by the user's lines that caused it.
 
-The engine calls `flush`, `compile`, `trace_seen` and `spent`; each costs about a microsecond. `report` turns the account
-into the table of `--explain`, `snapshot` into a dict.
+The engine calls `flush`, `compile`, `trace_seen` and `spent`; each costs about a microsecond.
+`report` turns the account into the table of `--explain`, `snapshot` into a dict.
 """
 
 import atexit
@@ -67,7 +67,9 @@ def trace_seen(n_nodes):
 
 
 def flush(reason, where, n_nodes, tier):
-    """A trace of `n_nodes` was executed in `tier` ("cold" or "hot") because of `reason` at the user's line `where`."""
+    """A trace of `n_nodes` was executed in `tier` ("cold" or "hot") because of `reason` at the
+    user's line `where`.
+    """
     a = _account
     a.flushes += 1
     a.reasons[reason] += 1
@@ -96,7 +98,9 @@ def _end_step(a):
 
 
 def compile(n_nodes, seconds, whole=None):
-    """XLA compiled `n_nodes` nodes in `seconds`; `whole`: a whole trace rather than a single operation."""
+    """XLA compiled `n_nodes` nodes in `seconds`; `whole`: a whole trace rather than a single
+    operation.
+    """
     whole = n_nodes > 1 if whole is None else whole
     a = _account
     a.compiles.append((n_nodes, seconds, whole, user_location()))
@@ -105,7 +109,9 @@ def compile(n_nodes, seconds, whole=None):
 
 
 def spent(bucket, seconds):
-    """`seconds` that end now were spent on `bucket` ("cold", "hot"); compiles inside them are not counted twice."""
+    """`seconds` that end now were spent on `bucket` ("cold", "hot"); compiles inside them are not
+    counted twice.
+    """
     a = _account
     if a.unsettled:
         begin = time.perf_counter() - seconds
@@ -134,7 +140,9 @@ def _shown_name(filename):
 
 
 def is_internal(filename):
-    """True for the files of jtorch, of JAX and of the standard library, which tracebacks need not show."""
+    """True for the files of jtorch, of JAX and of the standard library, which tracebacks need not
+    show.
+    """
     name = _names.get(filename, "")
     if name == "":
         name = _names[filename] = _shown_name(filename)
@@ -156,7 +164,9 @@ def user_location():
 
 
 def peak_memory():
-    """The largest resident size of this process so far, in bytes; 0 where the system does not tell."""
+    """The largest resident size of this process so far, in bytes; 0 where the system does not
+    tell.
+    """
     if resource is None:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -166,9 +176,10 @@ def peak_memory():
 def snapshot():
     """The account as a dict.
 
-    flushes: traces executed; cuts: the same by reason; lines: the same by (reason, line); traces: different structures;
-    hits: flushes that met a known structure; compiles: all XLA compiles; executables: those of whole traces;
-    nodes_compiled: their nodes, one number each; tiers: flushes by tier; seconds: by bucket; steps; peak_memory: bytes.
+    flushes: traces executed; cuts: the same by reason; lines: the same by (reason, line); traces:
+    different structures; hits: flushes that met a known structure; compiles: all XLA compiles;
+    executables: those of whole traces; nodes_compiled: their nodes, one number each; tiers:
+    flushes by tier; seconds: by bucket; steps; peak_memory: bytes.
     """
     a = _account
     whole = [n for n, _, is_whole, _ in a.compiles if is_whole]
@@ -208,7 +219,8 @@ def _totals():
             f"  traces executed      {s['flushes']:>8}   of {s['traces']} different structures, "
             f"the largest of {_account.largest} nodes",
             f"  cache hits           {s['hits']:>8}   traces of a structure seen before",
-            f"  compiles             {s['compiles']:>8}   {s['executables']} of whole traces, {single} of single operations",
+            f"  compiles             {s['compiles']:>8}   {s['executables']} of whole traces, "
+            f"{single} of single operations",
             f"  hot / cold           {s['tiers'].get('hot', 0):>8} / {s['tiers'].get('cold', 0)}"
             "   as one executable / node by node",
             f"  peak memory          {s['peak_memory'] / 2**20:>8.0f} MiB",
@@ -275,8 +287,10 @@ def _split_advice():
         per_step = flushes / steps
         pieces = "in two" if per_step < 1.5 else f"into {per_step + 1:.0f} pieces"
         yield (
-            f"a value looked at (`.item()`, print, `if`) at {where} splits the step {pieces}, {steps} times so far: what is "
-            "recorded before it runs apart from what comes after. Look at values after `optimizer.step()`, where they cost "
+            f"a value looked at (`.item()`, print, `if`) at {where} splits the step {pieces}, "
+            f"{steps} times so far: what is "
+            "recorded before it runs apart from what comes after. Look at values after "
+            "`optimizer.step()`, where they cost "
             "nothing, or only every so many steps."
         )
 
@@ -285,8 +299,10 @@ def _shape_advice():
     for (_, where), (times, _, new, _) in sorted(_account.lines.items(), key=str):
         if times >= 20 and new > 0.8 * times:
             yield (
-                f"{new} of the {times} traces that end at {where or '(no line)'} were never seen before, so they ran node by "
-                "node. If shapes change at every iteration, padding them to a few sizes lets the traces repeat and be compiled."
+                f"{new} of the {times} traces that end at {where or '(no line)'} were never seen "
+                "before, so they ran node by "
+                "node. If shapes change at every iteration, padding them to a few sizes lets the "
+                "traces repeat and be compiled."
             )
 
 
@@ -295,11 +311,9 @@ def _compile_advice():
     total = time.perf_counter() - a.started
     seconds = a.seconds.get("compile", 0.0)
     if seconds > 5 and seconds > total / 3:
-        kept = (
-            f"what was compiled is kept in {settings.cache_dir} and the next run will find it there."
-            if settings.cache_dir
-            else "set JTORCH_CACHE_DIR to a folder and the next run will find the executables there."
-        )
+        kept = f"it is kept in {settings.cache_dir}, where the next run finds it."
+        if not settings.cache_dir:
+            kept = "set JTORCH_CACHE_DIR to a folder, and the next run will find it there."
         yield f"{seconds:.0f} s of {total:.0f} s went into compiling; {kept}"
 
 

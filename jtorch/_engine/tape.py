@@ -42,13 +42,13 @@ class Node:
         self.hooks = self.pre_hooks = self.retained = self._metadata = None
 
     def name(self):
-        """The node's name as torch prints it."""
+        """The node's full name."""
         return type(self).__name__
 
     @property
     def next_functions(self):
         """The nodes that the gradient flows on to, with the number of the output each feeds."""
-        return tuple((None, 0) if e is None else e for e in self.edges)
+        return tuple((None, 0) if e is None else (shown(e[0]), e[1]) for e in self.edges)
 
     @property
     def metadata(self):
@@ -62,7 +62,7 @@ class Node:
         return self.seq
 
     def __repr__(self):
-        return f"<{self.name()} object at {hex(id(self))}>"
+        return f"<{short_name(self)} object at {hex(id(self))}>"
 
     def register_hook(self, hook):
         """Call `hook(grad_inputs, grad_outputs)` after this node; it may return other grad_inputs."""
@@ -73,6 +73,25 @@ class Node:
         """Call `hook(grad_outputs)` before this node; it may return other grad_outputs."""
         self.pre_hooks = self.pre_hooks or {}
         return HookHandle(self.pre_hooks, hook)
+
+
+def short_name(node):
+    """A node's name without its namespace, as torch prints it."""
+    return node.name().rpartition("::")[2]
+
+
+_classes = {}
+
+
+def shown(node):
+    """The node as users see it: of a class that bears its name, so that `type(t.grad_fn).__name__` says it."""
+    if node.__class__ is TapeNode:
+        name = short_name(node)
+        cls = _classes.get(name)
+        if cls is None:
+            cls = _classes[name] = type(name, (TapeNode,), {"__slots__": ()})
+        node.__class__ = cls
+    return node
 
 
 class HookHandle:
@@ -143,7 +162,11 @@ class TapeNode(Node):
         self.label = label
 
     def name(self):
-        return self.label or self.pullback.sig.op.grad_name
+        if self.label is not None:
+            return self.label
+        name = self.pullback.sig.op.grad_name
+        # Some of torch's nodes are named after the arguments too.
+        return name(self.pullback.sig) if callable(name) else name
 
     @property
     def n_outs(self):
@@ -196,6 +219,9 @@ class AccumulateGrad(Node):
     def outs(self):
         """The aval of the leaf."""
         return (self.variable._aval,)
+
+    def name(self):
+        return "torch::autograd::AccumulateGrad"
 
 
 class Dual:
@@ -302,6 +328,8 @@ def walk_back(roots, grads, *, wrap, unwrap, keep_graph, create_graph, targets=N
         if node.__class__ is AccumulateGrad:
             if accumulate is not None and incoming[0] is not None:
                 accumulate(node.variable, _tensor(incoming[0], walk, wrap))
+                if node.hooks:
+                    _after(node, incoming, (), walk, wrap, unwrap)
             continue
         if needed is not None and not any(e is not None and e[0] in needed for e in node.edges):
             continue
@@ -371,10 +399,10 @@ class TensorHook:
 def _run_pre_hook(_, hook, incoming, walk, wrap, unwrap):
     if isinstance(hook, TensorHook):
         g = incoming[hook.nr]
-        if g is None:
-            return incoming
-        changed = hook.fn(_tensor(g, walk, wrap))
+        before = None if g is None else _tensor(g, walk, wrap)
+        changed = hook.fn(before)
         if changed is not None:
+            check_replacement(hook.fn, before, changed)
             incoming = list(incoming)
             incoming[hook.nr] = _gradient(changed, walk, unwrap)
         return incoming
@@ -383,6 +411,20 @@ def _run_pre_hook(_, hook, incoming, walk, wrap, unwrap):
         return incoming
     changed = changed if isinstance(changed, tuple) else (changed,)
     return [_gradient(t, walk, unwrap) for t in changed]
+
+
+def check_replacement(hook, before, after):
+    """Raise torch's error when what a hook returned cannot stand in for the gradient `before`."""
+    if not hasattr(after, "_aval"):
+        raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if before is None:
+        raise RuntimeError(f"can't replace a None gradient with a non-None value in hook '{name}'")
+    for what, have, want in (
+        ("type", after._aval.dtype, before._aval.dtype), ("size", after._aval.shape, before._aval.shape),
+    ):  # fmt: skip
+        if have != want:
+            raise RuntimeError(f"hook '{name}' has changed the {what} of value")
 
 
 def _after(node, incoming, outgoing, walk, wrap, unwrap):

@@ -172,7 +172,7 @@ class Tensor(metaclass=TensorMeta):
         """The node of the autograd graph that made the tensor; None for leaves."""
         if self._view is not None:
             _fresh_edge(self)
-        return None if self._edge is None else self._edge[0]
+        return None if self._edge is None else tape.shown(self._edge[0])
 
     @property
     def output_nr(self):
@@ -516,7 +516,7 @@ def _put_through(t, view, st, value, edge, differentiable):
         operands = (into, value, *numbers)
         if differentiable and sig.differentiable and (into_edge is not None or edge is not None):
             edges = (into_edge, edge, *[None] * len(numbers))
-            value, node = tape.record_differentiable(sig, operands, edges, label="CopySlices")
+            value, node = tape.record_differentiable(sig, operands, edges, label="torch::autograd::CopySlices")
             edge = (node, 0)
         else:
             value, edge = trace.record(sig, operands), None

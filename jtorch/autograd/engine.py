@@ -2,7 +2,8 @@
 
 from .._engine import tape
 from .._engine.call import cast
-from .._engine.tensor import Tensor, _replace, value_of, wrap
+from .._engine.storage import is_dense
+from .._engine.tensor import Tensor, _replace, value_of, wrap, wrap_strided
 
 
 def _wrap(value, edge):
@@ -17,12 +18,11 @@ def _accumulate(variable, gradient):
     """Add a gradient to a leaf's `.grad`, after its hooks."""
     meta = variable._autograd_meta()
     if meta.hooks:
-        for hook in list(meta.hooks.values()):
-            changed = hook(gradient)
-            gradient = gradient if changed is None else changed
+        gradient = _hooked(meta, gradient)
     old = meta.grad
     if old is None:
-        meta.grad = gradient if tape.mode.enabled or not gradient._rg else gradient.detach()
+        gradient = gradient if tape.mode.enabled or not gradient._rg else gradient.detach()
+        meta.grad = gradient if variable._view is None else _laid_out_like(variable, gradient)
     elif tape.mode.enabled:
         meta.grad = old + gradient
     else:
@@ -30,6 +30,24 @@ def _accumulate(variable, gradient):
     if meta.post_hooks:
         for hook in list(meta.post_hooks.values()):
             hook(variable)
+
+
+def _hooked(meta, gradient):
+    """A leaf's gradient after the hooks on the leaf."""
+    for hook in list(meta.hooks.values()):
+        changed = hook(gradient)
+        if changed is not None:
+            tape.check_replacement(hook, gradient, changed)
+            gradient = changed
+    return gradient
+
+
+def _laid_out_like(variable, gradient):
+    """The first gradient of a leaf that is dense but not row-major lies in memory as the leaf does."""
+    strides = variable.stride()
+    if gradient.stride() == strides or not is_dense(variable.shape, strides):
+        return gradient
+    return wrap_strided(value_of(gradient), gradient._edge, strides)
 
 
 def _as_tuple(value):
@@ -41,7 +59,7 @@ def _as_tuple(value):
 def _start_gradients(outputs, gradients):
     if gradients is None:
         gradients = (None,) * len(outputs)
-    if len(gradients) != len(outputs):
+    if len(gradients) < len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(gradients)} gradients")
     return [_start_gradient(o, g) for o, g in zip(outputs, gradients)]
 
@@ -146,7 +164,7 @@ def grad(
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     if not inputs:
-        raise ValueError("grad requires non-empty inputs.")
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     starts = _start_gradients(outputs, _as_tuple(grad_outputs))
     roots = _roots(outputs)
     targets = [_target(t) for t in inputs]
@@ -155,9 +173,10 @@ def grad(
     if materialize_grads:
         found = [wrap(tape.zeros(t._aval)) if g is None else g for t, g in zip(inputs, found)]
     elif not allow_unused and any(g is None for g in found):
+        unused = [g is None for g in found].index(True)
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-            "the desired behavior."
+            f"The differentiated Tensor at index {unused} appears to not have been used in the graph. Set allow_unused=True "
+            "if this is the desired behavior."
         )
     return tuple(_after_hooks(t, g) for t, g in zip(inputs, found))
 
@@ -167,10 +186,7 @@ def _after_hooks(t, g):
     meta = t._meta if isinstance(t, Tensor) else None
     if g is None or meta is None or not meta.hooks or t._edge is not None:
         return g
-    for hook in list(meta.hooks.values()):
-        changed = hook(g)
-        g = g if changed is None else changed
-    return g
+    return _hooked(meta, g)
 
 
 def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):

@@ -66,13 +66,13 @@ def _along(fn, input, dim, dtype, name):
     return cast(fn(x, dim), out)
 
 
-@op(SAME, variants="f m", saves="out")
+@op(SAME, variants="f m o", saves="out")
 def softmax(input: T, dim: Dim, dtype: DType = None):
     """exp(x) / sum(exp(x)) along `dim`, computed in `dtype` when given. Same shape as `input`."""
     return _along(softmax_of, input, dim, dtype, "softmax")
 
 
-@op(SAME, variants="f m", saves="out")
+@op(SAME, variants="f m o", saves="out")
 def log_softmax(input: T, dim: Dim, dtype: DType = None):
     """log(softmax(x)) along `dim`, computed in one step. Same shape as `input`."""
     return _along(log_softmax_of, input, dim, dtype, "log_softmax")
@@ -111,7 +111,7 @@ def F_softmin(input, dim=None, _stacklevel=3, dtype=None):
 # --- smooth activations ---------------------------------------------------------------
 
 
-@op(DEFAULT, accepts="f", variants="F")
+@op(DEFAULT, accepts="f", variants="F o")
 def gelu(input: T, approximate: str = "none"):
     """x * Phi(x), Phi the normal distribution function; `approximate="tanh"` for the fast formula.
 
@@ -145,7 +145,7 @@ def mish(input: T):
     return x * lax.tanh(_softplus(x))
 
 
-@op(DEFAULT, accepts="f", variants="F")
+@op(DEFAULT, accepts="f", variants="F o")
 def logsigmoid(input: T):
     """log(sigmoid(x)), without overflow."""
     x = widen(input)
@@ -153,7 +153,7 @@ def logsigmoid(input: T):
     return select(x < 0, x, 0.0) - lax.log1p(lax.exp(low))
 
 
-@op(DEFAULT, accepts="f", variants="F")
+@op(DEFAULT, accepts="f", variants="F o")
 def softplus(input: T, beta: float = 1, threshold: float = 20):
     """log(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`."""
     x = widen(input)
@@ -282,13 +282,13 @@ def hardswish(input: T):
     return select(inside, safe * (safe + 3) / 6, outside)
 
 
-@op(DEFAULT, accepts="f", variants="f m F")
+@op(DEFAULT, accepts="f", variants="f m F o")
 def hardshrink(input: T, lambd: float = 0.5):
     """0 where |x| <= lambd, else x."""
     return select((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
-@op(DEFAULT, accepts="f", variants="F")
+@op(DEFAULT, accepts="f", variants="F o")
 def softshrink(input: T, lambd: float = 0.5):
     """x moved towards 0 by lambd, 0 where |x| <= lambd. RuntimeError for a negative lambd."""
     check(lambd >= 0, f"lambda must be greater or equal to 0, but found to be {lambd}.")

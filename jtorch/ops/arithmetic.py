@@ -167,7 +167,7 @@ def div_trunc(input: TS, other: TS):
 
 
 @op(DEFAULT, accepts="uif", variants=_EVERY)
-def fmod(input: TS, other: TS):
+def fmod(input: T, other: TS):
     """Remainder of input / other with the sign of input. RuntimeError for an integer divisor 0."""
     _forbid_zero(other)
     return lax.rem(*jnp.broadcast_arrays(input, other))
@@ -188,14 +188,14 @@ def _check_real(name, x):
 
 
 @op(DEFAULT, variants="f m o")
-def maximum(input: TS, other: TS):
+def maximum(input: T, other: T):
     """The larger of two elements, NaN winning; a tie shares the gradient in halves."""
     _check_real("maximum", input)
     return jnp.maximum(input, other)
 
 
 @op(DEFAULT, variants="f m o")
-def minimum(input: TS, other: TS):
+def minimum(input: T, other: T):
     """The smaller of two elements, NaN winning; a tie shares the gradient in halves."""
     _check_real("minimum", input)
     return jnp.minimum(input, other)

@@ -9,37 +9,37 @@ from .safe import broadcast, cast, is_bool, is_complex, is_float, is_inexact, is
 
 
 @op(BOOL, variants="f m i o")
-def eq(input: TS, other: TS):
+def eq(input: T, other: TS):
     """True where input equals other. Shapes broadcast."""
     return input == other
 
 
 @op(BOOL, variants="f m i o", alias=("not_equal",))
-def ne(input: TS, other: TS):
+def ne(input: T, other: TS):
     """True where input differs from other. Shapes broadcast."""
     return input != other
 
 
 @op(BOOL, accepts="buif", variants="f m i o", alias=("less",))
-def lt(input: TS, other: TS):
+def lt(input: T, other: TS):
     """True where input < other. Shapes broadcast."""
     return input < other
 
 
 @op(BOOL, accepts="buif", variants="f m i o", alias=("less_equal",))
-def le(input: TS, other: TS):
+def le(input: T, other: TS):
     """True where input <= other. Shapes broadcast."""
     return input <= other
 
 
 @op(BOOL, accepts="buif", variants="f m i o", alias=("greater",))
-def gt(input: TS, other: TS):
+def gt(input: T, other: TS):
     """True where input > other. Shapes broadcast."""
     return input > other
 
 
 @op(BOOL, accepts="buif", variants="f m i o", alias=("greater_equal",))
-def ge(input: TS, other: TS):
+def ge(input: T, other: TS):
     """True where input >= other. Shapes broadcast."""
     return input >= other
 

@@ -139,7 +139,7 @@ def _conv(name, n, input, weight, bias, stride, padding, dilation, groups):
     return y if batched else lax.squeeze(y, (0,))
 
 
-@op(SAME, accepts="fc", variants="f F", grad_name="ConvolutionBackward0")
+@op(SAME, accepts="ifc", variants="f F", grad_name="ConvolutionBackward0")
 def conv1d(
     input: T,
     weight: T,
@@ -156,7 +156,7 @@ def conv1d(
     return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
-@op(SAME, accepts="fc", variants="f F", grad_name="ConvolutionBackward0")
+@op(SAME, accepts="ifc", variants="f F", grad_name="ConvolutionBackward0")
 def conv2d(
     input: T,
     weight: T,
@@ -173,7 +173,7 @@ def conv2d(
     return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
-@op(SAME, accepts="fc", variants="f F", grad_name="ConvolutionBackward0")
+@op(SAME, accepts="ifc", variants="f F", grad_name="ConvolutionBackward0")
 def conv3d(
     input: T,
     weight: T,
@@ -267,7 +267,7 @@ def _conv_transpose(name, n, operands, stride, padding, output_padding, groups, 
     return y if batched else lax.squeeze(y, (0,))
 
 
-@op(SAME, accepts="fc", variants="f F", grad_name="ConvolutionBackward0")
+@op(SAME, accepts="ifc", variants="f F", grad_name="ConvolutionBackward0")
 def conv_transpose1d(
     input: T,
     weight: T,
@@ -285,7 +285,7 @@ def conv_transpose1d(
     )
 
 
-@op(SAME, accepts="fc", variants="f F", grad_name="ConvolutionBackward0")
+@op(SAME, accepts="ifc", variants="f F", grad_name="ConvolutionBackward0")
 def conv_transpose2d(
     input: T,
     weight: T,
@@ -303,7 +303,7 @@ def conv_transpose2d(
     )
 
 
-@op(SAME, accepts="fc", variants="f F", grad_name="ConvolutionBackward0")
+@op(SAME, accepts="ifc", variants="f F", grad_name="ConvolutionBackward0")
 def conv_transpose3d(
     input: T,
     weight: T,

@@ -457,7 +457,7 @@ def rank_above(A: T, rcond: float | None = None):
     return jnp.sum(values > cutoff, axis=-1, dtype=np.int64), values
 
 
-@composite("L")
+@composite("L o")
 def lstsq(A, B, rcond=None, *, driver=None):
     """(solution, residuals, rank, singular_values): X with the least `|A @ X - B|`.
 

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from .._engine import dtypes
+from .._engine.call import finish_out
 from .promotion import check_broadcast
 from .registry import DEFAULT, FLOAT, SAME, Dims, T, check, composite, op, ops
 from .safe import cast, magnitude, select, widen
@@ -46,11 +48,20 @@ def normalize_by(input: T, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
     return x / select(norm < eps, eps, norm)
 
 
+def distance(a, b, p, eps, keepdim=False):
+    """The p-norm of `a - b + eps` over the last dimension; integers are subtracted as such."""
+    # In half precision the difference is rounded, as torch does.
+    gap = a - b
+    if not jnp.issubdtype(gap.dtype, jnp.inexact):
+        gap = gap.astype(dtypes.get_default_dtype().np)
+    return vector_norm(widen(gap) + eps, p, -1, keepdim)
+
+
 @composite("F")
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
     result = ops.normalize_by(input, float(p), dim, eps)
-    return result if out is None else out.copy_(result)
+    return result if out is None else finish_out(result, out, "normalize")
 
 
 @op(FLOAT, accepts="f", variants="f F", broadcast=False)
@@ -59,7 +70,10 @@ def cosine_similarity(x1: T, x2: T, dim: int = 1, eps: float = 1e-8):
 
     The shapes broadcast; `dim` counts in the broadcast shape and is removed.
     """
+    # torch takes a scalar for a vector of one element.
     shape = check_broadcast((x1.shape, x2.shape))
+    scalar = not shape
+    shape = shape or (1,)
     check(
         -len(shape) <= dim < len(shape),
         f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], "
@@ -68,7 +82,8 @@ def cosine_similarity(x1: T, x2: T, dim: int = 1, eps: float = 1e-8):
     )
     a = jnp.broadcast_to(widen(x1), shape)
     b = jnp.broadcast_to(widen(x2), shape)
-    return jnp.sum(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
+    cosine = jnp.sum(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
+    return lax.reshape(cosine, ()) if scalar else cosine
 
 
 def _unit(x, dim, eps):
@@ -77,11 +92,11 @@ def _unit(x, dim, eps):
     return x / (norm + lax.stop_gradient(select(norm < eps, eps, norm) - norm))
 
 
-@op(FLOAT, accepts="f", variants="f F", broadcast=False)
+@op(DEFAULT, accepts="uifc", variants="f F", broadcast=False)
 def pairwise_distance(x1: T, x2: T, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
     """The p-norm of `x1 - x2 + eps` over the last dimension. The shapes broadcast."""
     check_broadcast((x1.shape, x2.shape))
-    return vector_norm(widen(x1) - widen(x2) + eps, p, -1, keepdim)
+    return distance(x1, x2, p, eps, keepdim)
 
 
 @op(SAME, accepts="f", variants="f F", grad_name="PdistBackward0")

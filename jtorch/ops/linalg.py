@@ -150,7 +150,7 @@ def solve_triangular(A: T, B: T, *, upper: bool, left: bool = True, unitriangula
     )
 
 
-@op(SAME, variants="f m", returns="solution cloned_coefficient")
+@op(SAME, variants="f m o", returns="solution cloned_coefficient")
 def triangular_solve(
     b: T, A: T, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ):

@@ -10,7 +10,7 @@ from jax import lax
 from .activation import log_softmax_of
 from .positions import guard_each
 from .promotion import check_broadcast
-from .registry import DEFAULT, SAME, TS, T, check, composite, guard, op, ops
+from .registry import DEFAULT, FLOAT, SAME, TS, T, check, composite, guard, op, ops
 from .safe import cast, magnitude, select, title, widen
 from .spatial import expand
 
@@ -526,7 +526,7 @@ def kl_div(input, target, reduction=1, *, log_target=False):
     return _kl_reduced(loss, input, numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p", broadcast=False)
+@op(FLOAT, accepts="uif", variants="p", broadcast=False)
 def poisson_nll(
     input: T,
     target: T,

@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 from jax import lax
 
-from .distance import vector_norm
+from .._engine import dtypes
+from .distance import distance
 from .loss import legacy, numbered, reduced
 from .promotion import check_broadcast
 from .registry import DEFAULT, SAME, T, check, composite, guard, op, ops
@@ -70,7 +71,13 @@ def margin_ranking_loss(input1, input2, target, margin=0.0, reduction=1):
     return ops.margin_ranking(input1, input2, target, float(margin), numbered(reduction))
 
 
-@op(SAME, accepts="f", variants="p")
+def _floating(*kinds):
+    """The common type, the default one when that is not a floating-point type."""
+    common = dtypes.result_type([dtypes.from_np(k) for k in kinds], [], [])
+    return common.np if common.is_floating_point else dtypes.get_default_dtype().np
+
+
+@op(SAME, accepts="buif", variants="p")
 def cosine_embedding(input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"):
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
     check(
@@ -82,14 +89,15 @@ def cosine_embedding(input1: T, input2: T, target: T, margin: float = 0.0, reduc
         f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs "
         f"with sizes {list(input1.shape)} and {list(input2.shape)}.",
     )
-    a = widen(input1)
-    b = widen(input2)
+    kind = _floating(input1.dtype, input2.dtype)
+    a = widen(cast(input1, kind))
+    b = widen(cast(input2, kind))
     product = jnp.sum(a * b, -1)
     norms = (jnp.sum(a * a, -1) + 1e-12) * (jnp.sum(b * b, -1) + 1e-12)
     cos = product / lax.sqrt(norms)
     near = select(target == 1, 1 - cos, 0.0)
     far = select(target == -1, _at_least_zero(cos - margin), 0.0)
-    return cast(reduced(near + far, reduction), input1.dtype)
+    return cast(reduced(near + far, reduction), kind)
 
 
 @composite("F", name="cosine_embedding_loss")
@@ -107,7 +115,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction=1):
     return ops.cosine_embedding(input1, input2, target, float(margin), numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p", broadcast=False)
+@op(DEFAULT, accepts="uifc", variants="p", broadcast=False)
 def triplet_margin(
     anchor: T,
     positive: T,
@@ -120,11 +128,10 @@ def triplet_margin(
 ):
     """max(0, |anchor - positive| - |anchor - negative| + margin) with p-norms over the last dim."""
     check_broadcast((anchor.shape, positive.shape, negative.shape))
-    a, pos, neg = widen(anchor), widen(positive), widen(negative)
-    near = vector_norm(a - pos + eps, p, -1, False)
-    far = vector_norm(a - neg + eps, p, -1, False)
+    near = distance(anchor, positive, p, eps)
+    far = distance(anchor, negative, p, eps)
     if swap:
-        other = vector_norm(pos - neg + eps, p, -1, False)
+        other = distance(positive, negative, p, eps)
         far = lax.min(far, other)
     return reduced(_at_least_zero(near - far + margin), reduction)
 
@@ -213,6 +220,8 @@ def triplet_margin_with_distance_loss(
 
 def _rows(input, target, name):
     """Input and target with a batch dimension."""
+    if input.ndim == 0:
+        input = lax.reshape(input, (1,))
     check(
         input.ndim in (1, 2) and input.shape[-1] != 0,
         f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
@@ -286,7 +295,7 @@ def multilabel_margin(input: T, target: T, reduction: str = "mean"):
         f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}",
     )
     x, t = _rows(widen(input), target, "multilabel_margin_loss")
-    if input.ndim == 1:
+    if input.ndim <= 1:
         t = lax.reshape(target, x.shape)
     t = cast(t, jnp.int64)
     count = x.shape[1]
@@ -302,7 +311,7 @@ def multilabel_margin(input: T, target: T, reduction: str = "mean"):
     gap = 1 - label + spread
     counted = jnp.broadcast_to(used[:, :, None], pairs) & ~is_label & (gap > 0)
     loss = jnp.sum(select(counted, gap, 0.0), (1, 2)) / count
-    loss = loss[0] if input.ndim == 1 else loss
+    loss = loss[0] if input.ndim <= 1 else loss
     return cast(reduced(loss, reduction), input.dtype)
 
 

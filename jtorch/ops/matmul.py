@@ -257,7 +257,7 @@ def matmul(input: T, other: T):
     return _matmul_batched(input, other)
 
 
-@op(SAME, variants="F")
+@op(SAME, variants="F o")
 def linear(input: T, weight: T, bias: T | None = None):
     """`input @ weight.T + bias`: (*, in), (out, in) and (out) give (*, out)."""
     check(

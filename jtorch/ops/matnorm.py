@@ -210,7 +210,7 @@ def matrix_rank_of(A: T, atol: float | None, rtol: float | None, hermitian: bool
     return jnp.sum(values > cutoff, axis=-1, dtype=np.int64)
 
 
-@composite("L")
+@composite("L o")
 def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """The rank of matrices (*, m, n): how many singular values exceed the tolerance (int64)."""
     if tol is not None:

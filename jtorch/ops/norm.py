@@ -495,7 +495,7 @@ def batch_statistics(input: T, eps: float):
     return mean.reshape(-1), lax.rsqrt(var + eps)
 
 
-@composite("f")
+@composite("f o")
 def native_batch_norm(
     input,
     weight,

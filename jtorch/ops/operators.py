@@ -6,6 +6,7 @@ import numpy as np
 
 from .._engine import dtypes, printing
 from .._engine import device as devices
+from .._engine.tape import short_name
 from .._engine.tensor import Tensor
 from . import copy as copies
 from .registry import ops, public
@@ -158,7 +159,7 @@ def render(t):
     """torch's text for a tensor."""
     suffixes = []
     if t.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{t.grad_fn.name()}>")
+        suffixes.append(f"grad_fn=<{short_name(t.grad_fn)}>")
     elif t.requires_grad:
         suffixes.append("requires_grad=True")
     return printing.format_tensor(

@@ -392,7 +392,7 @@ def _avg_pool(name, n, input, settings, count_include_pad, divisor):
     return cast(_divide(x, counts, divisor), input.dtype)
 
 
-@op(SAME, accepts="f", variants="f F")
+@op(SAME, accepts="if", variants="f F")
 def avg_pool1d(
     input: T,
     kernel_size,
@@ -406,7 +406,7 @@ def avg_pool1d(
     return _avg_pool("avg_pool1d", 1, input, settings, count_include_pad, None)
 
 
-@op(SAME, accepts="f", variants="F", grad_name="AvgPool2DBackward0")
+@op(SAME, accepts="if", variants="F o", grad_name="AvgPool2DBackward0")
 def avg_pool2d(
     input: T,
     kernel_size,
@@ -421,7 +421,7 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", 2, input, settings, count_include_pad, divisor_override)
 
 
-@op(SAME, accepts="f", variants="F", grad_name="AvgPool3DBackward0")
+@op(SAME, accepts="if", variants="F o", grad_name="AvgPool3DBackward0")
 def avg_pool3d(
     input: T,
     kernel_size,

@@ -229,6 +229,10 @@ class _ArgumentName:
         return names[min(position, len(names) - 1)] if names else "input"
 
 
+# The operations that torch lets work on two Python numbers.
+_OF_NUMBERS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}
+
+
 class _Maker:
     """Makes the array function of a signature: checks arguments, promotes operands, normalises dimensions."""
 
@@ -299,6 +303,10 @@ class _Maker:
                         raise TypeError(self._wrong(p, position, "NoneType"))
                 elif a.scalar and p.role in (T, Ts):
                     raise TypeError(self._wrong(p, position, a.kind.__name__))
+        if avals and self.name not in _OF_NUMBERS and all(a is not None and a.scalar for a in avals):
+            if any(p.role is TS for p, _ in spans):
+                got = ", ".join(a.kind.__name__ for a in avals)
+                raise TypeError(f"{self.name}() received an invalid combination of arguments - got ({got})")
 
     def _wrong(self, p, position, got):
         expected = "tuple of Tensors" if p.role is Ts else "Number" if p.role is S else "Tensor"

@@ -173,7 +173,7 @@ def scatter_value(input: T, dim: Dim, index: T, value: S):
     return store(x, _key(index, dim), filled).reshape(input.shape)
 
 
-@composite("f m i")
+@composite("f m i o")
 def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     """`input` with `src` (a tensor or a number) written where `index` says along `dim`.
 

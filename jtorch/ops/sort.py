@@ -337,7 +337,7 @@ def histogram_over(input: T, edges: T | None, weight: T | None, bins: int, low: 
     return hist, edges
 
 
-@composite("f m")
+@composite("f m o")
 def histogram(input, bins, *, range=None, weight=None, density=False):
     """Histogram (hist, bin_edges) of `bins` equal bins over `range`, or of edges in a tensor."""
     low, high = (0.0, 0.0) if range is None else (float(range[0]), float(range[1]))

@@ -1,4 +1,6 @@
-"""The random numbers that samplers and loaders draw, from torch's CPU stream, without recording anything."""
+"""The random numbers that samplers and loaders draw, from torch's CPU stream, without recording
+anything.
+"""
 
 import numpy as np
 
@@ -13,7 +15,9 @@ def fresh_seed(generator=None):
 
 
 class Draws:
-    """Integers from a user's generator, or from a stream of its own with a seed drawn from the default one."""
+    """Integers from a user's generator, or from a stream of its own with a seed drawn from the
+    default one.
+    """
 
     def __init__(self, generator, own=False):
         self._stream = GeneratorCore(fresh_seed()) if own and generator is None else core(generator)

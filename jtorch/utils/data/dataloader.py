@@ -54,11 +54,13 @@ _FIXED = frozenset(
 class DataLoader(Generic[T_co]):
     """An iterable over the batches of a dataset.
 
-    Map-style datasets are indexed in the order of `sampler` (by default 0, 1, ... or, with `shuffle`, at random);
-    iterable ones are read. `batch_size=None` turns batching off. `collate_fn` makes a batch of a list of samples.
+    Map-style datasets are indexed in the order of `sampler` (by default 0, 1, ... or, with
+    `shuffle`, at random); iterable ones are read. `batch_size=None` turns batching off.
+    `collate_fn` makes a batch of a list of samples.
 
-    With `num_workers` > 0 the samples, their order and every worker's random numbers are those of torch's worker
-    processes, but all workers take turns in this process; each has a shallow copy of the dataset.
+    With `num_workers` > 0 the samples, their order and every worker's random numbers are those of
+    torch's worker processes, but all workers take turns in this process; each has a shallow copy
+    of the dataset.
 
     Raises ValueError for options that contradict each other.
     """
@@ -186,14 +188,19 @@ class DataLoader(Generic[T_co]):
             return
         note = "" if checked else " (`cpuset` is not taken into account)"
         suggestion = (
-            f"Our suggested max number of worker in current system is {available}{note}, which is smaller than what this "
-            "DataLoader is going to create."
-            if available is not None
-            else "DataLoader is not able to compute a suggested max number of worker in current system."
+            f"Our suggested max number of worker in current system is {available}{note}, which is "
+            "smaller than what this DataLoader is going to create."
         )
+        if available is None:
+            suggestion = (
+                "DataLoader is not able to compute a suggested max number of worker in current "
+                "system."
+            )
         warnings.warn(
-            f"This DataLoader will create {self.num_workers} worker processes in total. {suggestion} Please be aware that "
-            "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to avoid "
+            f"This DataLoader will create {self.num_workers} worker processes in total. "
+            f"{suggestion} Please be aware that "
+            "excessive worker creation might get DataLoader running slow or even freeze, lower "
+            "the worker number to avoid "
             "potential slowness/freeze if necessary.",
             stacklevel=3,
         )
@@ -202,7 +209,8 @@ class DataLoader(Generic[T_co]):
 def _check_workers(num_workers, timeout, prefetch_factor, persistent_workers):
     if num_workers < 0:
         raise ValueError(
-            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
+            "num_workers option should be non-negative; use num_workers=0 to disable "
+            "multiprocessing."
         )
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
@@ -220,11 +228,13 @@ def _check_workers(num_workers, timeout, prefetch_factor, persistent_workers):
 def _check_iterable(shuffle, sampler, batch_sampler):
     if shuffle not in (False, None):
         raise ValueError(
-            f"DataLoader with IterableDataset: expected unspecified shuffle option, but got shuffle={shuffle}"
+            "DataLoader with IterableDataset: expected unspecified shuffle option, but got "
+            f"shuffle={shuffle}"
         )
     if sampler is not None:
         raise ValueError(
-            f"DataLoader with IterableDataset: expected unspecified sampler option, but got sampler={sampler}"
+            "DataLoader with IterableDataset: expected unspecified sampler option, but got "
+            f"sampler={sampler}"
         )
     if batch_sampler is not None:
         raise ValueError(
@@ -239,7 +249,8 @@ def _check_sampling(batch_size, shuffle, sampler, batch_sampler, drop_last):
     if batch_sampler is not None:
         if batch_size != 1 or shuffle or sampler is not None or drop_last:
             raise ValueError(
-                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, "
+                "and drop_last"
             )
     elif batch_size is None and drop_last:
         raise ValueError(
@@ -252,20 +263,23 @@ def _checked_context(context, num_workers):
         return None
     if num_workers == 0:
         raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+            "multiprocessing_context can only be used with multi-process loading (num_workers > "
+            "0), but got "
             f"num_workers={num_workers}"
         )
     if isinstance(context, str):
         valid = multiprocessing.get_all_start_methods()
         if context not in valid:
             raise ValueError(
-                f"multiprocessing_context option should specify a valid start method in {valid!r}, but got "
+                "multiprocessing_context option should specify a valid start method in "
+                f"{valid!r}, but got "
                 f"multiprocessing_context={context!r}"
             )
         context = multiprocessing.get_context(context)
     if not isinstance(context, multiprocessing.context.BaseContext):
         raise TypeError(
-            "multiprocessing_context option should be a valid context object or a string specifying the start method, "
+            "multiprocessing_context option should be a valid context object or a string "
+            "specifying the start method, "
             f"but got multiprocessing_context={context}"
         )
     return context
@@ -307,8 +321,9 @@ class _BaseDataLoaderIter:
         raise NotImplementedError
 
     def __next__(self):
-        # What is pending belongs to the step before. What making the batch records is executed apart from the step that
-        # uses it: it has another trace each time (other indices), and would make the step's trace another one too.
+        # What is pending belongs to the step before. What making the batch records is executed
+        # apart from the step that uses it: it has another trace each time (other indices), and
+        # would make the step's trace another one too.
         trace.step_boundary()
         data = self._next_data()
         trace.step_boundary("batch")
@@ -329,9 +344,11 @@ class _BaseDataLoaderIter:
         )
         if self._num_workers > 0:
             text += (
-                "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset "
+                "For multiprocessing data-loading, this could be caused by not properly "
+                "configuring the IterableDataset "
                 "replica at each worker. Please see "
-                "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
+                "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for "
+                "examples."
             )
         warnings.warn(text, stacklevel=3)
 
@@ -351,7 +368,8 @@ def _warn_about_pinning(device):
         )
     if not devices.platform_devices("cuda"):
         warnings.warn(
-            "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+            "'pin_memory' argument is set as true but no accelerator is found, then device pinned "
+            "memory won't be used.",
             stacklevel=5,
         )
 
@@ -385,8 +403,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
 
     def _restart(self):
         self._turns = deque(self._workers)
-        # Indices are drawn ahead, as for real workers: the sampler's random numbers come out of the same stream at the
-        # same moments.
+        # Indices are drawn ahead, as for real workers: the sampler's random numbers come out of the
+        # same stream at the same moments.
         self._ahead = deque(itertools.islice(self._sampler_iter, self._ahead_of_time()))
 
     def _ahead_of_time(self):

@@ -57,12 +57,15 @@ class TensorDataset(Dataset):
 
 
 class StackDataset(Dataset):
-    """Datasets of equal length side by side: samples are tuples (or dicts, for keyword arguments) of theirs."""
+    """Datasets of equal length side by side: samples are tuples (or dicts, for keyword arguments)
+    of theirs.
+    """
 
     def __init__(self, *args, **kwargs):
         if args and kwargs:
             raise ValueError(
-                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, "
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like "
+                "input/output, "
                 "but both types are given."
             )
         if not args and not kwargs:
@@ -95,7 +98,9 @@ class StackDataset(Dataset):
 
 
 def _items(dataset, indices):
-    """The samples at `indices`, through the dataset's own way of fetching several when it has one."""
+    """The samples at `indices`, through the dataset's own way of fetching several when it has
+    one.
+    """
     fetch = getattr(dataset, "__getitems__", None)
     if not callable(fetch):
         return [dataset[i] for i in indices]
@@ -183,8 +188,10 @@ class Subset(Dataset[T_co]):
         cls = type(self)
         if cls.__getitem__ is not Subset.__getitem__ and cls.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
-                f"{cls.__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and overriding "
-                "__getitem__, you must also override __getitems__ to ensure DataLoader works correctly with your custom "
+                f"{cls.__name__} overrides __getitem__ but not __getitems__. When subclassing "
+                "Subset and overriding "
+                "__getitem__, you must also override __getitems__ to ensure DataLoader works "
+                "correctly with your custom "
                 "logic. A simple implementation:\n\ndef __getitems__(self, indices):\n"
                 "    return [self.__getitem__(idx) for idx in indices]"
             )
@@ -199,7 +206,8 @@ class Subset(Dataset[T_co]):
 def random_split(dataset, lengths, generator=None):
     """Split a dataset at random into Subsets of the given lengths, or fractions that sum to 1.
 
-    Raises ValueError when the lengths do not sum to the dataset's, or a fraction is not between 0 and 1.
+    Raises ValueError when the lengths do not sum to the dataset's, or a fraction is not between 0
+    and 1.
     """
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
         lengths = _from_fractions(len(dataset), lengths)

@@ -12,8 +12,8 @@ __all__ = ["DistributedSampler"]
 class DistributedSampler(Sampler):
     """The indices of one of `num_replicas` processes, equally many for each.
 
-    With `shuffle` the order depends on `seed` and on the epoch set with `set_epoch`. Raises ValueError when `rank` is
-    not in [0, num_replicas).
+    With `shuffle` the order depends on `seed` and on the epoch set with `set_epoch`. Raises
+    ValueError when `rank` is not in [0, num_replicas).
     """
 
     def __init__(
@@ -64,6 +64,7 @@ def _setting(name, given):
         return given
     if name not in os.environ:
         raise ValueError(
-            "Default process group has not been initialized, please make sure to call init_process_group."
+            "Default process group has not been initialized, please make sure to call "
+            "init_process_group."
         )
     return int(os.environ[name])

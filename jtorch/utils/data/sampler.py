@@ -20,7 +20,9 @@ __all__ = [
 
 
 class Sampler(Generic[T_co]):
-    """An iterable of indices (or of lists of them). Subclasses define `__iter__` and mostly `__len__`."""
+    """An iterable of indices (or of lists of them). Subclasses define `__iter__` and mostly
+    `__len__`.
+    """
 
     def __iter__(self):
         raise NotImplementedError
@@ -96,7 +98,9 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """`num_samples` indices in proportion to `weights`, a 1-d sequence of numbers that need not sum to one."""
+    """`num_samples` indices in proportion to `weights`, a 1-d sequence of numbers that need not sum
+    to one.
+    """
 
     def __init__(self, weights, num_samples, replacement=True, generator=None):
         _check_count("num_samples", num_samples)
@@ -107,7 +111,8 @@ class WeightedRandomSampler(Sampler[int]):
         weights = ops.as_tensor(weights, dtype=float64)
         if weights.ndim != 1:
             raise ValueError(
-                f"weights should be a 1d sequence but given weights have shape {tuple(weights.shape)}"
+                "weights should be a 1d sequence but given weights have shape "
+                f"{tuple(weights.shape)}"
             )
         self.weights = weights
         self.num_samples = num_samples
@@ -123,7 +128,9 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list[int]]):
-    """Lists of `batch_size` indices of another sampler; `drop_last` leaves out a shorter last one."""
+    """Lists of `batch_size` indices of another sampler; `drop_last` leaves out a shorter last
+    one.
+    """
 
     def __init__(self, sampler, batch_size, drop_last):
         _check_count("batch_size", batch_size)

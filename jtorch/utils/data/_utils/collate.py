@@ -34,7 +34,9 @@ def default_convert(data):
 
 
 def _like_mapping(model, items):
-    """A mapping of the model's class with `items`; a dict where the class cannot be made that way."""
+    """A mapping of the model's class with `items`; a dict where the class cannot be made that
+    way.
+    """
     try:
         if isinstance(model, abc.MutableMapping):
             made = copy.copy(model)
@@ -46,7 +48,9 @@ def _like_mapping(model, items):
 
 
 def _like_sequence(model, items):
-    """A sequence of the model's class with `items`; a list where the class cannot be made that way."""
+    """A sequence of the model's class with `items`; a list where the class cannot be made that
+    way.
+    """
     try:
         if isinstance(model, abc.MutableSequence):
             made = copy.copy(model)
@@ -61,7 +65,8 @@ def _like_sequence(model, items):
 def collate(batch, *, collate_fn_map=None):
     """Combine a list of samples into one batch.
 
-    What happens to a leaf is looked up by its type in `collate_fn_map`; containers are rebuilt around the results.
+    What happens to a leaf is looked up by its type in `collate_fn_map`; containers are rebuilt
+    around the results.
     Raises TypeError for a leaf of another type, RuntimeError when sequences differ in length.
     """
     elem = batch[0]
@@ -138,7 +143,8 @@ default_collate_fn_map = {
 
 
 def default_collate(batch):
-    """Make a batch of a list of samples: tensors, arrays and numbers are stacked, containers rebuilt.
+    """Make a batch of a list of samples: tensors, arrays and numbers are stacked, containers
+    rebuilt.
 
     Raises TypeError for samples of other types, RuntimeError when shapes or lengths differ.
     """

@@ -20,7 +20,9 @@ class MapFetcher:
         self.collate_fn = collate_fn
 
     def fetch(self, index):
-        """The batch of the indices in the list `index`, or the sample at `index` without batching."""
+        """The batch of the indices in the list `index`, or the sample at `index` without
+        batching.
+        """
         dataset = self.dataset
         if not self.auto_collation:
             return self.collate_fn(dataset[index])
@@ -34,7 +36,8 @@ class MapFetcher:
     def _rows(self, index):
         """The batch of a TensorDataset (or a subset of one), one row selection for each tensor.
 
-        What comes out is what stacking the samples one by one would give; None when that is not certain.
+        What comes out is what stacking the samples one by one would give; None when that is not
+        certain.
         """
         dataset = self.dataset
         if self.collate_fn is not default_collate:
@@ -57,7 +60,8 @@ class MapFetcher:
 
 
 def _select(tensor, rows):
-    # On the CPU the rows are copied here and now, so that the step that uses them starts from finished inputs.
+    # On the CPU the rows are copied here and now, so that the step that uses them starts from
+    # finished inputs.
     if tensor.device is cpu and not tensor.requires_grad:
         return from_host(host(tensor)[rows])
     return ops.index_select(tensor, 0, from_host(rows, tensor.device))

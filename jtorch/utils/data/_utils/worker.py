@@ -6,7 +6,9 @@ __all__ = ["WorkerInfo", "get_worker_info"]
 
 
 class WorkerInfo:
-    """A worker's number, how many there are, its seed and its copy of the dataset. Read-only once made."""
+    """A worker's number, how many there are, its seed and its copy of the dataset. Read-only once
+    made.
+    """
 
     __initialized = False
 
