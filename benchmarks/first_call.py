@@ -33,7 +33,7 @@ def torch_case(name):
     torch.set_grad_enabled(False)
     if name in BLOCKS:
         sys.path.insert(0, str(HERE))
-        from models_torch import Block
+        from steps_torch import Block
 
         batch, length, width, heads = BLOCKS[name]
         block, x = Block(width, heads), torch.randn(batch, length, width)
@@ -53,7 +53,7 @@ def torch_case(name):
 def jax_case(name):
     """The same call through `jax.jit`."""
     import jax
-    import models_jax
+    import steps_jax
     import numpy as np
 
     jax.config.update("jax_enable_compilation_cache", False)
@@ -62,17 +62,17 @@ def jax_case(name):
     normal = lambda *shape: r.normal(size=shape).astype(np.float32)  # noqa: E731
     if name in BLOCKS:
         batch, length, width, heads = BLOCKS[name]
-        models_jax.WIDTH, models_jax.HEADS = width, heads
-        params, x = models_jax._gpt_block_init(r), normal(batch, length, width)
-        call = jax.jit(models_jax._block)
+        steps_jax.WIDTH, steps_jax.HEADS = width, heads
+        params, x = steps_jax._gpt_block_init(r), normal(batch, length, width)
+        call = jax.jit(steps_jax._block)
         return lambda: np.asarray(call(params, x))
     x, norm = normal(128, 512), {"w": normal(512), "b": normal(512)}
     y = r.integers(0, 512, 128)
     functions = {
         "softmax": (jax.nn.softmax, (x,)),
-        "layer_norm": (models_jax._layer_norm, (norm, x)),
+        "layer_norm": (steps_jax._layer_norm, (norm, x)),
         "gelu": (lambda x: jax.nn.gelu(x, approximate=False), (x,)),
-        "cross_entropy": (models_jax._cross_entropy, (x, y)),
+        "cross_entropy": (steps_jax._cross_entropy, (x, y)),
     }
     function, args = functions[name]
     call = jax.jit(function)
@@ -93,7 +93,7 @@ def decode():
     use_jtorch()
     sys.path.insert(0, str(HERE))
     import torch
-    from models_torch import GPT
+    from steps_torch import GPT
 
     from jtorch._engine import stats
 

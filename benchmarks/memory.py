@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--steps 500] [--only mlp] [--sides jtorch,torch,jax]
 
-Each way trains in a process of its own. Nothing is ever looked at in the first: what is pending must
-be executed and let go of by itself.
+Each way trains in a process of its own. Nothing is ever looked at in the first: what is pending
+must be executed and let go of by itself.
 """
 
 import argparse

@@ -37,11 +37,11 @@ def make_step(side, workload):
     """The step function of a workload on a side."""
     sys.path.insert(0, str(HERE))
     if side == "jax":
-        import models_jax as models
+        import steps_jax as models
     else:
         if side == "jtorch":
             use_jtorch()
-        import models_torch as models
+        import steps_torch as models
     return models.WORKLOADS[workload]()
 
 
@@ -76,10 +76,12 @@ def serve(side, workload):
 class Side:
     """A process that trains a workload on one side. setup: seconds it took to import and build."""
 
-    def __init__(self, side, workload, environment=None):
+    def __init__(self, side, workload):
         command = [sys.executable, str(HERE / "sides.py"), side, workload]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        env = {**os.environ, **(environment or {})}
+        # no compile cache: a start is a first start on every side
+        env = {**os.environ, "JTORCH_CACHE_DIR": ""}
+        env.pop("JAX_COMPILATION_CACHE_DIR", None)
         self.process = subprocess.Popen(command, text=True, env=env, **pipes)
         self.name = side
         self.setup = self._answer()

@@ -6,7 +6,8 @@
 import gc as _gc
 import math as _math
 
-# Thousands of lasting objects are about to be made; looking for garbage among them would only cost time.
+# Thousands of lasting objects are about to be made; looking for garbage among them would only cost
+# time.
 _collecting = _gc.isenabled()
 _gc.disable()
 
@@ -17,7 +18,13 @@ from ._engine.device import device, set_default_device
 from ._engine.dtypes import can_cast, dtype, get_default_dtype, promote_types
 from ._engine.errors import OutOfMemoryError
 from ._engine.interop import from_jax, to_jax
-from ._engine.formats import channels_last, channels_last_3d, contiguous_format, memory_format, preserve_format
+from ._engine.formats import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    memory_format,
+    preserve_format,
+)
 from ._engine.printing import set_printoptions
 from ._engine.size import Size
 from ._engine.tensor import LAYOUTS as _LAYOUTS
@@ -56,7 +63,7 @@ globals().update(_dtypes.ALIASES)
 globals().update(_LAYOUTS)
 globals().update(legacy.legacy_types("cpu"))
 
-from . import (  # noqa: E402  (they need the names above)
+from . import (
     autograd,
     backends,
     compiler,
@@ -77,15 +84,24 @@ from . import (  # noqa: E402  (they need the names above)
     utils,
     xpu,
 )
-from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled  # noqa: E402
-from .autograd.grad_mode import is_grad_enabled, is_inference_mode_enabled  # noqa: E402
-from .compiler import compile  # noqa: E402
-from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
-from . import hub, serialization  # noqa: E402
-from .serialization import load, save  # noqa: E402
-from ._alias import install, uninstall  # noqa: E402
+from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .autograd.grad_mode import is_grad_enabled, is_inference_mode_enabled
+from .compiler import compile
+from .random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from . import hub, serialization
+from .serialization import load, save
+from ._alias import install, uninstall
 
-# What was imported stays: keeping it out of every later collection makes recording up to twice as fast.
+# What was imported stays: keeping it out of every later collection makes recording up to twice as
+# fast.
 _gc.freeze()
 if _collecting:
     _gc.enable()

@@ -3,8 +3,8 @@
 import os
 import types
 
-from ._engine import dtypes
 from ._engine import device as devices
+from ._engine import dtypes
 from ._engine.signature import PYTHON_NUMBERS, forget_signatures
 from ._engine.tensor import Tensor
 from .ops.copy import legacy_dtype
@@ -49,7 +49,7 @@ def is_signed(input):
 
 
 def is_nonzero(input):
-    """True when the tensor's single element is not zero. Raises RuntimeError when there are more."""
+    """True when the single element is not zero. Raises RuntimeError when there are more."""
     return bool(input)
 
 
@@ -88,7 +88,13 @@ def get_default_device():
     return devices.default_device()
 
 
-_threads = {"intra": os.cpu_count() or 1, "inter": os.cpu_count() or 1, "precision": "highest", "deterministic": False, "warn": False}
+_threads = {
+    "intra": os.cpu_count() or 1,
+    "inter": os.cpu_count() or 1,
+    "precision": "highest",
+    "deterministic": False,
+    "warn": False,
+}
 
 
 def get_num_threads():
@@ -121,7 +127,10 @@ def get_float32_matmul_precision():
 
 
 def set_float32_matmul_precision(precision):
-    """Set the precision of float32 matrix products: "highest", "high" or "medium"; the CPU always uses the highest."""
+    """Set the precision of float32 matrix products: "highest", "high" or "medium".
+
+    The CPU always uses the highest.
+    """
     if precision not in ("highest", "high", "medium"):
         raise RuntimeError(f"{precision} is not one of 'highest', 'high', or 'medium'")
     _threads["precision"] = precision

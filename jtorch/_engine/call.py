@@ -251,9 +251,18 @@ def _expanded(a, attrs):
     try:
         return np_broadcast(convert(a, dtype.np), shape)
     except ValueError:
-        raise RuntimeError(
-            f"The size of tensor {list(a.shape)} can't be broadcast to the size of the destination {list(shape)}"
-        ) from None
+        raise RuntimeError(_not_expandable(a.shape, shape)) from None
+
+
+def _not_expandable(own, target):
+    if len(own) > len(target):
+        return f"expand: the number of sizes of {list(own)} must not be greater than that of the destination, {list(target)}"
+    lead = len(target) - len(own)
+    at = next(d for d, s in enumerate(own) if s not in (1, target[d + lead])) + lead
+    return (
+        f"The expanded size of the tensor ({target[at]}) must match the existing size ({own[at - lead]}) at non-singleton "
+        f"dimension {at}.  Target sizes: {list(target)}.  Tensor sizes: {list(own)}"
+    )
 
 
 def np_broadcast(a, shape):
@@ -264,16 +273,29 @@ def np_broadcast(a, shape):
     return jnp.broadcast_to(a, shape)
 
 
-def check_writable(t):
-    """Raise torch's error when `t` may not be written to in place."""
+def _refuse_made_without_grad(view):
+    if view is not None and view.base is not None and view.base._edge is not None:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
+            "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+            "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
+            "you want the inplace to be tracked)."
+        )
+
+
+def check_writable(t, uniform=False):
+    """Raise torch's error when `t` may not be written to in place; `uniform`: every element gets the same value."""
     view = t._view
     if mode.enabled:
         if t.requires_grad:
+            if t._meta is not None and t._meta.refusal is not None:
+                raise RuntimeError(t._meta.refusal)
             if t._edge is None:
+                _refuse_made_without_grad(view)
                 raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         if view is not None and view.base is not None and view.base._rg and view.base._edge is None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if view is not None and view.chain and overlaps(t._aval.shape, view.strides):
+    if view is not None and view.chain and not uniform and overlaps(t._aval.shape, view.strides):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -284,7 +306,7 @@ def inplace(op, t, args, attrs):
     """Compute `op` and write its result into `t` (which is among `args`). Returns `t`."""
     if not isinstance(t, Tensor):
         raise TypeError(f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}")
-    check_writable(t)
+    check_writable(t, op.name == "zero")
     made, node, _ = compute(op, args, attrs)
     forget_version(node, t)
     if made.__class__ is not Value:
@@ -306,8 +328,9 @@ def forget_version(node, t):
     torch's in-place forms keep a copy of the operand they overwrite for the same end.
     """
     versions = getattr(node, "versions", None)
-    if versions:
-        node.versions = [v for v in versions if v[0] is not t._vc]
+    if versions and node.pullback.watched[0] == 0 and versions[0][0] is t._vc:
+        # Only the operand that is overwritten: of `t` as a further operand nothing is kept, in torch either.
+        node.versions = versions[1:]
 
 
 def cast_result(result, dtype):

@@ -4,7 +4,6 @@ import collections
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax._src.core import jaxprs_in_params
 from jax.extend.core import jaxpr_as_fun
@@ -31,7 +30,12 @@ def estimate(nodes):
         flops, moved = sig.cost
         n = len(sig.jaxpr.jaxpr.eqns)
         equations += n
-        cold += COLD_PER_NODE + COLD_PER_EQUATION * n + flops / COLD_FLOPS_PER_US + moved / COLD_BYTES_PER_US
+        cold += (
+            COLD_PER_NODE
+            + COLD_PER_EQUATION * n
+            + flops / COLD_FLOPS_PER_US
+            + moved / COLD_BYTES_PER_US
+        )
     return cold, COMPILE_BASE + COMPILE_PER_EQUATION * equations
 
 
@@ -56,7 +60,8 @@ class Executor:
 class Executable:
     """A compiled trace.
 
-    live, free: bit sets of the values that were wanted and of the inputs nobody else held when it was compiled.
+    live, free: bit sets of the values that were wanted and of the inputs nobody else held when it
+    was compiled.
     donated: the inputs, among the free ones, whose buffers it takes over.
     outputs: the value numbers of its results, in order. One more result follows them, to wait on.
     """
@@ -87,14 +92,16 @@ def _scalar_groups(kinds):
 
 
 def compile_program(program, live, dead):
-    """Compile a trace for the given uses. `live`, `dead`: a byte for each value and for each input."""
+    """Compile a trace for the given uses. `live`, `dead`: a byte for each value, each input."""
     started = time.perf_counter()
     outputs = [i for i, used in enumerate(live) if used]
     n_inputs = len(dead)
     groups = _scalar_groups(program.kinds)
     fn = _builder(program, outputs, n_inputs, groups)
     in_avals = _input_avals(program, n_inputs)
-    structs = [a.struct for a in in_avals] + [jax.ShapeDtypeStruct((len(where),), np_type) for np_type, where in groups]
+    structs = [a.struct for a in in_avals] + [
+        jax.ShapeDtypeStruct((len(where),), np_type) for np_type, where in groups
+    ]
     donate = _usable(dead, in_avals, [_out_avals(program)[i] for i in outputs])
     call = _compile(fn, structs, donate, program.nodes[0][0].device)
     live, free = int.from_bytes(live, "little"), int.from_bytes(dead, "little")
@@ -104,7 +111,9 @@ def compile_program(program, live, dead):
 
 
 def _usable(dead, in_avals, out_avals):
-    """The dead inputs whose buffers some result can take over: as many of a shape and type as there are results of it."""
+    """The dead inputs whose buffers some result can take over: as many of a shape and type as there
+    are results of it.
+    """
     room = collections.Counter(out_avals)
     donate = []
     for i, (is_dead, a) in enumerate(zip(dead, in_avals)):
@@ -119,7 +128,13 @@ def _compile(fn, structs, donate, device):
         return jax.jit(fn, donate_argnums=donate, keep_unused=True).lower(*structs).compile()
     sharding = jax.sharding.SingleDeviceSharding(jax_device(device))
     return (
-        jax.jit(fn, donate_argnums=donate, keep_unused=True, in_shardings=sharding, out_shardings=sharding)
+        jax.jit(
+            fn,
+            donate_argnums=donate,
+            keep_unused=True,
+            in_shardings=sharding,
+            out_shardings=sharding,
+        )
         .lower(*structs)
         .compile()
     )
@@ -184,7 +199,8 @@ def _evaluate(i, sig, operands, shared, pulls):
 def _shared_pullbacks(nodes, offsets):
     """Which forward and pullback nodes share their residuals.
 
-    XLA merges what forward and backward compute twice, except loops; so an operation with a loop is linearized once.
+    XLA merges what forward and backward compute twice, except loops; so an operation with a loop is
+    linearized once.
     Returns {forward node: Pullback, pullback node: forward node}.
     """
     shared = {}

@@ -22,7 +22,8 @@ class Settings:
     tier: "auto" compiles what repeats, "cold" never compiles whole traces, "hot" always does.
     max_nodes: pending nodes at which a trace is executed though nobody looked.
     max_bytes: bytes of inputs a pending trace may hold before it is executed.
-    cache_dir: where compiled executables are kept across processes; None (or JTORCH_CACHE_DIR="") turns it off.
+    cache_dir: where compiled executables are kept across processes; None (or JTORCH_CACHE_DIR="")
+    turns it off.
     log: "trace" prints the account of what was recorded and compiled at exit.
     """
 
@@ -40,7 +41,9 @@ settings = Settings()
 
 
 def configure_jax():
-    """Set the JAX options jtorch relies on: 64-bit types, and the persistent compilation cache unless turned off."""
+    """Set the JAX options jtorch relies on: 64-bit types, and the persistent compilation cache
+    unless turned off.
+    """
     jax.config.update("jax_enable_x64", True)
     if settings.cache_dir and not jax.config.jax_compilation_cache_dir:
         jax.config.update("jax_compilation_cache_dir", settings.cache_dir)

@@ -6,7 +6,9 @@ import jax
 
 
 class device:
-    """A place where tensors live: `cpu`, `cuda` (a JAX GPU), `xla` (any JAX device) or `meta` (shapes only)."""
+    """A place where tensors live: `cpu`, `cuda` (a JAX GPU), `xla` (any JAX device) or `meta`
+    (shapes only).
+    """
 
     __slots__ = ("type", "index", "_hash", "_previous")
     __module__ = "torch"
@@ -70,7 +72,19 @@ class device:
         return wrapped
 
 
-_TYPES = ("cpu", "cuda", "xla", "meta", "mps", "xpu", "tpu", "mkldnn", "hpu", "mtia", "privateuseone")
+_TYPES = (
+    "cpu",
+    "cuda",
+    "xla",
+    "meta",
+    "mps",
+    "xpu",
+    "tpu",
+    "mkldnn",
+    "hpu",
+    "mtia",
+    "privateuseone",
+)
 
 
 def _parse(type, index):
@@ -79,13 +93,18 @@ def _parse(type, index):
     name, colon, number = type.partition(":")
     if colon:
         if index is not None:
-            raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+            raise RuntimeError(
+                "type (string) must not include an index because index was passed explicitly: "
+                f"{type}"
+            )
         if not number.isdigit():
             raise RuntimeError(f"Invalid device string: '{type}'")
         index = int(number)
     if name not in _TYPES:
         expected = ", ".join(_TYPES)
-        raise RuntimeError(f"Expected one of {expected} device type at start of device string: {name}")
+        raise RuntimeError(
+            f"Expected one of {expected} device type at start of device string: {name}"
+        )
     return name, index
 
 
@@ -150,7 +169,10 @@ def _check(d):
         raise RuntimeError(f"no JAX device of type '{d.type}' is available on this machine")
     index = d.index or 0
     if index >= len(available):
-        raise RuntimeError(f"{d.type.upper()} error: invalid device ordinal {index}, there are {len(available)} devices")
+        raise RuntimeError(
+            f"{d.type.upper()} error: invalid device ordinal {index}, there are {len(available)} "
+            "devices"
+        )
     return device(d.type, index)
 
 

@@ -78,14 +78,36 @@ complex128 = dtype("complex128", np.complex128, "c", COMPLEX)
 complex32 = dtype("complex32", np.complex64, "c", COMPLEX)
 
 ALL = (
-    bool, uint8, int8, int16, int32, int64, uint16, uint32, uint64, float16, bfloat16, float32, float64,
-    float8_e4m3fn, float8_e5m2, complex64, complex128,
-)  # fmt: skip
+    bool,
+    uint8,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint16,
+    uint32,
+    uint64,
+    float16,
+    bfloat16,
+    float32,
+    float64,
+    float8_e4m3fn,
+    float8_e5m2,
+    complex64,
+    complex128,
+)
 NAMES = {d.name: d for d in (*ALL, complex32)}
 ALIASES = {
-    "half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
-    "cfloat": complex64, "cdouble": complex128, "chalf": complex32,
-}  # fmt: skip
+    "half": float16,
+    "float": float32,
+    "double": float64,
+    "short": int16,
+    "int": int32,
+    "long": int64,
+    "cfloat": complex64,
+    "cdouble": complex128,
+    "chalf": complex32,
+}
 _FROM_NP = {d.np: d for d in ALL}
 
 
@@ -98,8 +120,10 @@ def from_np(np_type):
     found = _FROM_NP.get(np_type) or _FROM_NP.get(np.dtype(np_type).newbyteorder("="))
     if found is None:
         raise TypeError(
-            f"can't convert np.ndarray of type {np.dtype(np_type)}. The only supported types are: float64, float32, "
-            "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
+            f"can't convert np.ndarray of type {np.dtype(np_type)}. The only supported types are: "
+            "float64, float32, "
+            "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, "
+            "uint8, and bool."
         )
     return found
 
@@ -113,7 +137,9 @@ def get_default_dtype():
 
 
 def set_default_dtype(d):
-    """Set the floating-point type that Python floats become. Raises TypeError for a non-floating type."""
+    """Set the floating-point type that Python floats become. Raises TypeError for a non-floating
+    type.
+    """
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
     _default[0] = d
@@ -151,12 +177,17 @@ def _promote_int(a, b):
 def _promote_wide_unsigned(a, b):
     if a.kind == b.kind:
         return a if a.itemsize >= b.itemsize else b
-    raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} and {b}")
+    raise RuntimeError(
+        f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a} "
+        f"and {b}"
+    )
 
 
 def _promote_float(a, b):
     if a.itemsize == 1 or b.itemsize == 1:
-        raise RuntimeError(f"Promotion for Float8 Types is not supported, attempted to promote {a} and {b}")
+        raise RuntimeError(
+            f"Promotion for Float8 Types is not supported, attempted to promote {a} and {b}"
+        )
     if {a, b} == {float16, bfloat16}:
         return float32
     return a if a.itemsize >= b.itemsize else b
@@ -181,7 +212,8 @@ def promote_types(a, b):
 def result_type(dimensioned, zero_dim, numbers):
     """torch's result type.
 
-    Operands fall into three classes: tensors with dimensions, 0-dim tensors, and Python numbers. A lower class takes
+    Operands fall into three classes: tensors with dimensions, 0-dim tensors, and Python numbers. A
+    lower class takes
     part only when its category (bool < int < float < complex) is above that of every higher class.
     """
     best = None

@@ -1,7 +1,10 @@
-"""Execution of traces: node by node while they are new (cold), as one XLA executable once they repeat (hot).
+"""Execution of traces: node by node while they are new (cold), as one XLA executable once they
+repeat (hot).
 
-A trace is identified by its structure: the tuple of its nodes. What its values are used for afterwards (which ones are
-still referred to, which input buffers nobody holds any more) selects one of the structure's executables.
+A trace is identified by its structure: the tuple of its nodes. What its values are used for
+afterwards (which ones are
+still referred to, which input buffers nobody holds any more) selects one of the structure's
+executables.
 """
 
 import collections
@@ -26,17 +29,29 @@ _rc = sys.getrefcount
 
 def _baseline():
     probes = [Value(None)]
-    return [_rc(v) for v in probes][0]
+    counts = [_rc(v) for v in probes]
+    return counts[0]
 
 
-# What `getrefcount` says, inside a comprehension, of an object that only the list being walked refers to.
+# What `getrefcount` says, inside a comprehension, of an object that only the list being walked
+# refers to.
 ALONE = _baseline()
 
 
 class Program:
     """A trace structure: how often it was seen, how it runs cold, and its executables."""
 
-    __slots__ = ("nodes", "seen", "drops", "cold_cost", "compile_cost", "executables", "offsets", "variants", "kinds")
+    __slots__ = (
+        "nodes",
+        "seen",
+        "drops",
+        "cold_cost",
+        "compile_cost",
+        "executables",
+        "offsets",
+        "variants",
+        "kinds",
+    )
 
     def __init__(self, nodes):
         self.nodes = nodes
@@ -48,7 +63,9 @@ class Program:
 
 
 def _layout(nodes):
-    """(number of values before each node, class of each Python number, slots to forget after each node)."""
+    """(number of values before each node, class of each Python number, slots to forget after each
+    node).
+    """
     offsets, kinds, last = [], [], {}
     made = 0
     for i, (sig, *slots) in enumerate(nodes):
@@ -76,7 +93,7 @@ MAX_IN_FLIGHT = 2
 
 
 def run(device, nodes, values, inputs, scalars, guards, reason):
-    """Execute a trace; the results go into those of `values` that are still referred to elsewhere."""
+    """Execute a trace; results go into those of `values` that are referred to elsewhere."""
     key = tuple(nodes)
     program = programs.get(key)
     if program is None:
@@ -112,7 +129,11 @@ def _choose(program, live, dead):
     free = int.from_bytes(dead, "little")
     best = None
     for e in program.executables:
-        if not need & ~e.live and not e.donated & ~free and (best is None or e.surplus < best.surplus):
+        if (
+            not need & ~e.live
+            and not e.donated & ~free
+            and (best is None or e.surplus < best.surplus)
+        ):
             best = e
     if best is not None and best.live == need and best.free == free:
         return best
@@ -126,17 +147,22 @@ def _choose(program, live, dead):
 
 
 def _worth_compiling(program, seen, have_other):
-    """Ski rental, on counts and static estimates only: the same program takes the same decisions in every run."""
+    """Ski rental, on counts and static estimates only: the same program takes the same decisions in
+    every run.
+    """
     if have_other:
         return seen == REPEATS_FOR_VARIANT
     if settings.tier == "hot":
         return True
-    return seen >= MIN_REPEATS and seen * program.cold_cost >= COMPILE_EAGERNESS * program.compile_cost
+    return (
+        seen >= MIN_REPEATS and seen * program.cold_cost >= COMPILE_EAGERNESS * program.compile_cost
+    )
 
 
 MIN_REPEATS = 3
 REPEATS_FOR_VARIANT = 8
-# What repeats a few times mostly repeats for long, so compile well before the cold runs have cost a whole compile.
+# What repeats a few times mostly repeats for long, so compile well before the cold runs have cost a
+# whole compile.
 COMPILE_EAGERNESS = 0.1
 
 
@@ -145,7 +171,11 @@ def _run_cold(program, device, values, inputs, scalars):
     env = [None] * len(values)
     for (sig, *slots), at, drop in zip(program.nodes, program.offsets, program.drops):
         operands = [
-            env[s] if s >= 0 else inputs[-1 - s].array if s > SCALARS else _scalar_array(scalars[SCALARS - s], a)
+            env[s]
+            if s >= 0
+            else inputs[-1 - s].array
+            if s > SCALARS
+            else _scalar_array(scalars[SCALARS - s], a)
             for s, a in zip(slots, sig.avals)
         ]
         runner = sig.runner
@@ -184,7 +214,9 @@ SMALL = 1 << 12
 
 
 def _on_device(array, device, value=None):
-    """`array` as something the executables of `device` take; a large NumPy array is moved once and for all."""
+    """`array` as something the executables of `device` take; a large NumPy array is moved once and
+    for all.
+    """
     if array.__class__ is not np.ndarray:
         return array
     if device is devices.cpu and array.nbytes <= SMALL and jax.default_backend() == "cpu":
@@ -197,7 +229,9 @@ def _on_device(array, device, value=None):
 
 def transfer(v, array, device):
     """A Value with the contents of `v` on another device."""
-    return Value(aval(v.aval.shape, v.aval.dtype, device), jax.device_put(array, devices.jax_device(device)))
+    return Value(
+        aval(v.aval.shape, v.aval.dtype, device), jax.device_put(array, devices.jax_device(device))
+    )
 
 
 def as_jax(v):

@@ -25,14 +25,21 @@ def to_jax_array(tensor):
     """The tensor's contents as a JAX array on its device; executes what is pending."""
     value = value_of(tensor)
     array = trace.force(value, "jax")
-    return jax.device_put(array, devices.jax_device(tensor.device)) if isinstance(array, np.ndarray) else array
+    return (
+        jax.device_put(array, devices.jax_device(tensor.device))
+        if isinstance(array, np.ndarray)
+        else array
+    )
 
 
 def to_jax(fn):
-    """A function of tensors as a function of JAX arrays, to be used under `jax.jit`, `jax.vmap`, `jax.grad` and the like.
+    """A function of tensors as a function of JAX arrays, to be used under `jax.jit`, `jax.vmap`,
+    `jax.grad` and the like.
 
-    Arguments and results may be nested (pytrees); their JAX arrays become tensors and back, other leaves stay as they are.
-    Inside, operations run at once on the arrays or tracers they are given. Values must not decide control flow while
+    Arguments and results may be nested (pytrees); their JAX arrays become tensors and back, other
+    leaves stay as they are.
+    Inside, operations run at once on the arrays or tracers they are given. Values must not decide
+    control flow while
     JAX traces, and random numbers drawn inside are constants of the traced function.
     """
 
@@ -47,7 +54,11 @@ def to_jax(fn):
 
 
 def _tensor(leaf):
-    return from_jax(leaf if isinstance(leaf, jax.Array) else jax.numpy.asarray(leaf)) if hasattr(leaf, "dtype") else leaf
+    return (
+        from_jax(leaf if isinstance(leaf, jax.Array) else jax.numpy.asarray(leaf))
+        if hasattr(leaf, "dtype")
+        else leaf
+    )
 
 
 def _array(leaf):

@@ -1,17 +1,19 @@
 """Avals, operations and signatures: what an operation does to arrays of given shapes and types.
 
-A `Signature` is an operation applied to input avals with static attributes. It is made once, interned, and owns the
-`ClosedJaxpr` that gives the output avals, that the cold tier evaluates and that the hot tier compiles.
+A `Signature` is an operation applied to input avals with static attributes. It is made once,
+interned, and owns the
+`ClosedJaxpr` that gives the output avals, that the cold tier evaluates and that the hot tier
+compiles.
 """
 
 import threading
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax._src import linear_util
 from jax._src.core import ShapedArray
 from jax._src.interpreters.partial_eval import dce_jaxpr, trace_to_jaxpr_dynamic
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from . import device as devices
 from . import dtypes, interpret
@@ -22,7 +24,18 @@ from .size import Size
 class Aval:
     """Shape, dtype and device of an array. Interned: compare with `is`."""
 
-    __slots__ = ("shape", "dtype", "device", "ndim", "numel", "nbytes", "size", "struct", "differentiable", "strides")
+    __slots__ = (
+        "shape",
+        "dtype",
+        "device",
+        "ndim",
+        "numel",
+        "nbytes",
+        "size",
+        "struct",
+        "differentiable",
+        "strides",
+    )
     scalar = False
     _interned = {}
 
@@ -92,14 +105,27 @@ PYTHON_NUMBERS = {
 class Operation:
     """Something that can be recorded.
 
-    `make(attrs, avals)` checks the arguments, raising torch's errors, and returns a function from arrays to a tuple of
+    `make(attrs, avals)` checks the arguments, raising torch's errors, and returns a function from
+    arrays to a tuple of
     arrays; `avals` may hold None for absent optional inputs.
     """
 
-    __slots__ = ("name", "make", "sigs", "grad_name", "saves_out", "differentiable", "elementwise", "multi", "__dict__")
+    __slots__ = (
+        "name",
+        "make",
+        "sigs",
+        "grad_name",
+        "saves_out",
+        "differentiable",
+        "elementwise",
+        "multi",
+        "__dict__",
+    )
     everything = []
 
-    def __init__(self, name, make, *, grad_name=None, saves_out=False, differentiable=True, elementwise=False):
+    def __init__(
+        self, name, make, *, grad_name=None, saves_out=False, differentiable=True, elementwise=False
+    ):
         self.name = name
         self.make = make
         self.sigs = {}
@@ -111,7 +137,9 @@ class Operation:
         Operation.everything.append(self)
 
     def signature(self, key):
-        """The signature for `key`, a tuple of the attributes followed by input avals (None where absent)."""
+        """The signature for `key`, a tuple of the attributes followed by input avals (None where
+        absent).
+        """
         sig = self.sigs.get(key)
         if sig is None:
             sig = self.sigs[key] = _from_function(self, key)
@@ -145,9 +173,11 @@ _guards = _Guards()
 
 
 def guard(flag, exc, message, shown=None):
-    """Declare, inside an operation, that `flag` (a boolean scalar; True means bad) must be false at run time.
+    """Declare, inside an operation, that `flag` (a boolean scalar; True means bad) must be false at
+    run time.
 
-    The error is raised when the operation is recorded if what the flag depends on is on the host by then, else when a
+    The error is raised when the operation is recorded if what the flag depends on is on the host by
+    then, else when a
     value is next looked at. `shown`, an integer scalar, stands in the message at `{}`.
     """
     if _guards.collected is not None:
@@ -157,7 +187,9 @@ def guard(flag, exc, message, shown=None):
 
 
 def raise_if_bad(result, exc, message, where=None):
-    """Raise the error of a guard if its computed `result` says so; `where` is the line that recorded it."""
+    """Raise the error of a guard if its computed `result` says so; `where` is the line that
+    recorded it.
+    """
     result = np.asarray(result)
     bad, shown = result if result.ndim else (result, None)
     if bad:
@@ -166,12 +198,26 @@ def raise_if_bad(result, exc, message, where=None):
 
 
 class Signature:
-    """An operation on given avals. Calling conventions are flat: arrays in, a list of arrays out."""
+    """An operation on given avals. Calls are flat: arrays in, a list of arrays out."""
 
     __slots__ = (
-        "op", "avals", "outs", "guards", "jaxpr", "device", "single", "differentiable", "vjps", "primal",
-        "_runner", "_cost", "_fun", "_unguarded", "_guard_only", "__weakref__",
-    )  # fmt: skip
+        "op",
+        "avals",
+        "outs",
+        "guards",
+        "jaxpr",
+        "device",
+        "single",
+        "differentiable",
+        "vjps",
+        "primal",
+        "_runner",
+        "_cost",
+        "_fun",
+        "_unguarded",
+        "_guard_only",
+        "__weakref__",
+    )
 
     def __init__(self, op, avals, jaxpr, n_outs, guards, device, primal=None):
         self.op = op
@@ -181,7 +227,9 @@ class Signature:
         self.guards = guards
         self.outs = tuple(aval(a.shape, dtypes.from_np(a.dtype), device) for a in jaxpr.out_avals)
         self.single = len(self.outs) == 1
-        self.differentiable = op.differentiable and any(o.differentiable for o in self.outs[:n_outs])
+        self.differentiable = op.differentiable and any(
+            o.differentiable for o in self.outs[:n_outs]
+        )
         self.vjps = {}
         self.primal = primal
         self._runner = self._cost = self._fun = self._unguarded = self._guard_only = None
@@ -207,7 +255,9 @@ class Signature:
 
     @property
     def runner(self):
-        """Runs the signature by itself: by NumPy where that is fast, else by an XLA executable of its own."""
+        """Runs the signature by itself: by NumPy where that is fast, else by an XLA executable of
+        its own.
+        """
         if self._runner is None:
             self._runner = self._make_runner()
         return self._runner
@@ -227,17 +277,24 @@ class Signature:
             wanted = [i < n for i in range(len(self.outs))]
             pruned, _ = dce_jaxpr(self.jaxpr.jaxpr, wanted, True)
             closed = ClosedJaxpr(pruned, self.jaxpr.consts)
-            self._unguarded = Signature(self.op, self.avals, closed, n, (), self.device, self.primal)
+            self._unguarded = Signature(
+                self.op, self.avals, closed, n, (), self.device, self.primal
+            )
         return self._unguarded
 
     @property
     def guard_only(self):
-        """(positions of the inputs the guards look at, NumPy function of them or None): the guards alone."""
+        """(positions of the inputs the guards look at, NumPy function of them or None): the guards
+        alone.
+        """
         if self._guard_only is None:
             n = self.n_outs
             pruned, used = dce_jaxpr(self.jaxpr.jaxpr, [i >= n for i in range(len(self.outs))])
             positions = tuple(i for i, u in enumerate(used) if u)
-            self._guard_only = positions, interpret.compile_numpy(ClosedJaxpr(pruned, self.jaxpr.consts))
+            self._guard_only = (
+                positions,
+                interpret.compile_numpy(ClosedJaxpr(pruned, self.jaxpr.consts)),
+            )
         return self._guard_only
 
     def vjp(self, mask):
@@ -256,7 +313,9 @@ def _common_device(op, avals, attrs_device):
     for a in avals:
         if a is None or a.scalar:
             continue
-        if found is None or (found is not a.device and found.type == "cpu" and all_zero_dim(avals, found)):
+        if found is None or (
+            found is not a.device and found.type == "cpu" and all_zero_dim(avals, found)
+        ):
             found = a.device
         elif a.device is not found and not (a.device is devices.cpu and a.ndim == 0):
             raise RuntimeError(
@@ -294,7 +353,9 @@ def _from_function(op, key):
 
 
 def trace(fn, structs):
-    """The closed jaxpr of `fn`; JAX's own complaints about shapes and types become torch's exception classes."""
+    """The closed jaxpr of `fn`; JAX's own complaints about shapes and types become torch's
+    exception classes.
+    """
     try:
         return _make_jaxpr(fn, structs)
     except (TypeError, ValueError) as error:
@@ -304,10 +365,14 @@ def trace(fn, structs):
 
 
 def _make_jaxpr(fn, structs):
-    """`jax.make_jaxpr` for flat arguments, at half its cost: no trees, no cache keyed on the function."""
+    """`jax.make_jaxpr` for flat arguments, at half its cost: no trees, no cache keyed on the
+    function.
+    """
     debug = linear_util.DebugInfo("jtorch", "an operation", None, None)
     wrapped = linear_util.wrap_init(lambda *arrays: list(fn(*arrays)), debug_info=debug)
-    jaxpr, _, consts = trace_to_jaxpr_dynamic(wrapped, [ShapedArray(s.shape, s.dtype) for s in structs])
+    jaxpr, _, consts = trace_to_jaxpr_dynamic(
+        wrapped, [ShapedArray(s.shape, s.dtype) for s in structs]
+    )
     return ClosedJaxpr(jaxpr, consts)
 
 
@@ -350,14 +415,18 @@ class Pullback:
         return tuple(i for i in range(self.sig.n_outs) if self.sig.outs[i].differentiable)
 
     def signature(self, given):
-        """The signature of the pullback for cotangents of the outputs `given`: (used inputs..., cotangents...)."""
+        """The signature of the pullback for cotangents of the outputs `given`: (used inputs...,
+        cotangents...).
+        """
         found = self._by_cotangents.get(given)
         if found is None:
             found = self._by_cotangents[given] = self._trace(given)[0]
         return found
 
     def apply(self, primals, cotangents, given, fun=None):
-        """Gradients of the wanted inputs at `primals`. Complex numbers follow torch: conjugate of JAX's."""
+        """Gradients of the wanted inputs at `primals`. Complex numbers follow torch: conjugate of
+        JAX's.
+        """
         pull = self.linearize(primals, fun)[1]
         return self.pull(pull, cotangents, given)
 
@@ -387,7 +456,9 @@ class Pullback:
         n = len(sig.avals)
         structs = [a.struct for a in sig.avals] + [sig.outs[i].struct for i in given]
         jaxpr = trace(lambda *args: self.apply(args[:n], args[n:], given), structs)
-        pruned, used = dce_jaxpr(jaxpr.jaxpr, [True] * len(jaxpr.out_avals), [False] * n + [True] * len(given))
+        pruned, used = dce_jaxpr(
+            jaxpr.jaxpr, [True] * len(jaxpr.out_avals), [False] * n + [True] * len(given)
+        )
         positions = tuple(i for i in range(n) if used[i])
         first = next(iter(self._by_cotangents.values()), None)
         if first is not None and positions != self.used:
@@ -400,7 +471,9 @@ class Pullback:
         if op is None:
             op = _pullback_ops[sig.op] = _PullbackOperation(sig.op)
         closed = ClosedJaxpr(pruned, jaxpr.consts)
-        made = Signature(op, avals, closed, len(self.wanted), (), sig.device, (self, given, positions))
+        made = Signature(
+            op, avals, closed, len(self.wanted), (), sig.device, (self, given, positions)
+        )
         self._by_cotangents[given] = made
         return made, positions
 

@@ -1,7 +1,9 @@
 """Storages and views: mutable memory made of immutable values.
 
-A `Storage` holds the current Value of a piece of memory. Tensors that alias share a storage; a view is a chain of view
-operations from the storage's base value. Reading a view replays its chain when the storage has changed; writing through
+A `Storage` holds the current Value of a piece of memory. Tensors that alias share a storage; a view
+is a chain of view
+operations from the storage's base value. Reading a view replays its chain when the storage has
+changed; writing through
 it puts the new contents back into the base.
 """
 
@@ -19,7 +21,8 @@ class Storage:
     """Memory that tensors share.
 
     value: its current contents, None while NumPy shares the memory (then `alias` has them).
-    layout: None when the elements lie in row-major order, else the permutation of dimensions that makes them so.
+    layout: None when the elements lie in row-major order, else the permutation of dimensions that
+    makes them so.
     """
 
     __slots__ = ("value", "aval", "version", "alias", "layout", "_address", "__weakref__")
@@ -55,7 +58,9 @@ class Storage:
         self.value = value
 
     def read(self):
-        """The contents while NumPy shares the memory: a snapshot, or the memory itself once nobody else holds it."""
+        """The contents while NumPy shares the memory: a snapshot, or the memory itself once nobody
+        else holds it.
+        """
         alias = self.alias
         if alias.alive():
             return Value(self.aval, alias.array.copy())
@@ -65,7 +70,9 @@ class Storage:
 
 
 class _Owner:
-    """What NumPy arrays handed out refer to as their base: when it dies, the memory is the storage's alone."""
+    """What NumPy arrays handed out refer to as their base: when it dies, the memory is the
+    storage's alone.
+    """
 
     __slots__ = ("array", "__weakref__")
 
@@ -94,7 +101,11 @@ class Alias:
         """True while somebody besides the storage can see the memory."""
         if self._owner is not None:
             return self._owner() is not None
-        return self.array.base is not None or sys.getrefcount(self.array) > 2 or not self.array.flags.owndata
+        return (
+            self.array.base is not None
+            or sys.getrefcount(self.array) > 2
+            or not self.array.flags.owndata
+        )
 
     def write(self, value):
         """Make the memory hold the value."""
@@ -117,13 +128,18 @@ class Alias:
 def strided(array, shape, strides, offset):
     """The elements of `array`'s memory at the given element strides and offset, without a copy."""
     item = array.itemsize
-    flat = np.lib.stride_tricks.as_strided(array, (offset + 1,), (item,)) if array.size else array.reshape(-1)
+    flat = (
+        np.lib.stride_tricks.as_strided(array, (offset + 1,), (item,))
+        if array.size
+        else array.reshape(-1)
+    )
     steps = tuple(s * item for s in strides)
     return np.lib.stride_tricks.as_strided(flat[offset:], shape, steps)
 
 
 class Runtime:
-    """View attributes of which some integers are inputs at run time, so that a loop over them stays one signature.
+    """View attributes of which some integers are inputs at run time, so that a loop over them stays
+    one signature.
 
     static: the part that shapes the computation. numbers: the inputs. spec: what both say together.
     """
@@ -161,8 +177,10 @@ class ViewOp:
 class View:
     """What makes a tensor something else than the whole of a contiguous storage.
 
-    chain: ((ViewOp, attributes), ...) from the storage's base value. base: the tensor that autograd sees the view as
-    being of. value, seen: the contents and the storage version they belong to. base_edge: the base's edge then.
+    chain: ((ViewOp, attributes), ...) from the storage's base value. base: the tensor that autograd
+    sees the view as
+    being of. value, seen: the contents and the storage version they belong to. base_edge: the
+    base's edge then.
     """
 
     __slots__ = ("chain", "base", "value", "seen", "base_edge", "strides", "offset")
@@ -211,7 +229,8 @@ def same_order_strides(shape, order):
 def elementwise_strides(shape, operands):
     """torch's choice of strides for the result of an elementwise operation.
 
-    operands: (shape, strides) of the tensor operands. Dimensions are ordered by the operands' strides, the first
+    operands: (shape, strides) of the tensor operands. Dimensions are ordered by the operands'
+    strides, the first
     operand that tells two dimensions apart decides.
     """
     n = len(shape)
@@ -235,7 +254,8 @@ def elementwise_strides(shape, operands):
 def _broadcast_strides(shape, own_shape, strides):
     pad = len(shape) - len(own_shape)
     return (0,) * pad + tuple(
-        0 if own == 1 and full != 1 else st for own, full, st in zip(own_shape, shape[pad:], strides)
+        0 if own == 1 and full != 1 else st
+        for own, full, st in zip(own_shape, shape[pad:], strides)
     )
 
 

@@ -14,10 +14,12 @@ from .value import META, Value
 class Meta:
     """A tensor's autograd state beyond its edge; made when first needed."""
 
-    __slots__ = ("grad", "accumulate", "hooks", "post_hooks", "keeps_grad", "__weakref__")
+    __slots__ = ("grad", "accumulate", "hooks", "post_hooks", "keeps_grad", "refusal", "__weakref__")
 
     def __init__(self):
         self.grad = self.accumulate = self.hooks = self.post_hooks = None
+        # Why the tensor may not be written to in place, if it may not: one of several views made at once.
+        self.refusal = None
         self.keeps_grad = False
 
 
@@ -410,6 +412,9 @@ def _fresh_edge(t):
     view = t._view
     if view.chain and (view.seen != t._st.version or _base_moved(view)):
         _refresh(t)
+    if not t._rg and view.base is not None and view.base._rg and t._aval.differentiable:
+        # Made under no_grad, or before its base was told to require grad: a view without history, yet no constant.
+        t._rg = True
 
 
 def _base_moved(view):
@@ -508,9 +513,10 @@ def _put_through(t, view, st, value, edge, differentiable):
     base_value = st.value if st.value is not None else st.read()
     base_edge = view.base._edge if differentiable else None
     stages = [(base_value, base_edge)]
-    for op, attrs in view.chain[:-1]:
+    chain = _writable_chain(t, view, st)
+    for op, attrs in chain[:-1]:
         stages.append(_apply_link(op, attrs, *stages[-1]))
-    for (op, attrs), (into, into_edge) in zip(reversed(view.chain), reversed(stages)):
+    for (op, attrs), (into, into_edge) in zip(reversed(chain), reversed(stages)):
         static, numbers, kinds = split_runtime(attrs)
         sig = op.put.signature((static, into.aval, value.aval, *kinds))
         operands = (into, value, *numbers)
@@ -523,6 +529,30 @@ def _put_through(t, view, st, value, edge, differentiable):
     st.put(value)
     if differentiable:
         view.base._edge, view.base._rg = edge, edge is not None
+
+
+# The view operation that goes by strides alone: (sizes, strides, offset). Set by the layer that declares it.
+by_strides = None
+
+
+def _writable_chain(t, view, st):
+    """The chain to write through: one step by strides where a step of the view's own chain cannot be undone."""
+    for op, _ in view.chain:
+        if op.put is None:
+            if st.layout is not None or t._aval.dtype is not st.aval.dtype:
+                raise RuntimeError("an expanded tensor can not be written to")
+            return ((by_strides, (t._aval.shape, view.strides, view.offset)),)
+    return view.chain
+
+
+def copied_storage(t, storage):
+    """What `t` is of its own storage, of another storage with the same layout; without history."""
+    s = _share(t)
+    s._st = storage
+    s._vc = [0]
+    if s._view is not None:
+        s._view.seen = storage.version if s._view.value is not None and storage.version == 0 else -1
+    return s
 
 
 def to_numpy(t):

@@ -1,14 +1,16 @@
 """Recording: the pending nodes of a thread, and the points where they are executed.
 
-A node is a tuple `(signature, slot, slot, ...)`. A slot names an operand: n >= 0 is the n-th value made by the trace,
--1, -2, ... its inputs, and SCALARS - k its k-th Python number. A trace holds its values strongly; at a flush a value
+A node is a tuple `(signature, slot, slot, ...)`. A slot names an operand: n >= 0 is the n-th value
+made by the trace,
+-1, -2, ... its inputs, and SCALARS - k its k-th Python number. A trace holds its values strongly;
+at a flush a value
 that nobody else refers to is an intermediate, which is not an output of what is executed.
 """
 
 import threading
 
-from . import execute, stats
 from . import device as devices
+from . import execute, stats
 from .config import settings
 from .signature import raise_if_bad
 from .value import META, Value
@@ -16,14 +18,27 @@ from .value import META, Value
 SCALARS = -(1 << 32)
 
 
-# One lock for all threads: a value pending on another thread is flushed there, and two locks could be taken crosswise.
+# One lock for all threads: a value pending on another thread is flushed there, and two locks could
+# be taken crosswise.
 _lock = threading.RLock()
 
 
 class Trace:
-    """The pending nodes of one thread on one device. limit: the number of values at which it is executed."""
+    """The pending nodes of one thread on one device. limit: the number of values at which it is
+    executed.
+    """
 
-    __slots__ = ("nodes", "values", "inputs", "slots", "scalars", "guards", "bytes", "limit", "device")
+    __slots__ = (
+        "nodes",
+        "values",
+        "inputs",
+        "slots",
+        "scalars",
+        "guards",
+        "bytes",
+        "limit",
+        "device",
+    )
 
     def __init__(self, device):
         self.device = device
@@ -65,7 +80,8 @@ _new = object.__new__
 
 
 def record(sig, operands):
-    """Record a node; `operands` are Values and Python numbers in the order of `sig.avals`. Returns its Values.
+    """Record a node; `operands` are Values and Python numbers in the order of `sig.avals`. Returns
+    its Values.
 
     A single output is returned bare.
     """
@@ -112,9 +128,11 @@ def _record_elsewhere(sig, operands):
 
 
 def checked(sig, operands):
-    """A guarded signature, without its guards if they can be checked now: what they look at is on the host already.
+    """A guarded signature, without its guards if they can be checked now: what they look at is on
+    the host already.
 
-    Raises the error of a guard that fails. Guards over pending values, or values on an accelerator, are left to be
+    Raises the error of a guard that fails. Guards over pending values, or values on an accelerator,
+    are left to be
     checked when a value is looked at.
     """
     if sig.device is not devices.cpu or state.direct:
@@ -173,11 +191,14 @@ def _moved(v, device):
 
 
 def _run_directly(sig, operands):
-    """Inside a JAX transformation: compute at once on whatever arrays or tracers the operands hold."""
+    """Inside a JAX transformation: compute at once on the arrays or tracers there are."""
     for v in operands:
         if v.__class__ is Value and v.array is None:
             force(v, "direct mode")
-    arrays = [execute.as_jax(v) if v.__class__ is Value else execute.number(v, a) for v, a in zip(operands, sig.avals)]
+    arrays = [
+        execute.as_jax(v) if v.__class__ is Value else execute.number(v, a)
+        for v, a in zip(operands, sig.avals)
+    ]
     outs = [Value(o, array) for o, array in zip(sig.outs, sig.fun(*arrays))]
     return outs[0] if sig.n_outs == 1 else outs[: sig.n_outs]
 
@@ -185,7 +206,8 @@ def _run_directly(sig, operands):
 def _bound(trace):
     """Execute a trace that has grown too long.
 
-    The cut is made before the last node that looks like the first, so that a loop which never looks at a value is cut
+    The cut is made before the last node that looks like the first, so that a loop which never looks
+    at a value is cut
     at the same place of its body every time and repeats one trace rather than many.
     """
     with _lock:
@@ -259,11 +281,15 @@ def force(v, reason="value"):
     if array is None:
         trace = v.trace
         if trace is None:
-            raise RuntimeError("this tensor was never computed, because an operation recorded before it failed")
+            raise RuntimeError(
+                "this tensor was never computed, because an operation recorded before it failed"
+            )
         flush(trace, reason)
         array = v.array
         if array is None:
-            raise RuntimeError("this tensor was never computed, because an operation recorded before it failed")
+            raise RuntimeError(
+                "this tensor was never computed, because an operation recorded before it failed"
+            )
     execute.settle(array)
     if execute.unchecked:
         execute.check_guards()
@@ -285,7 +311,8 @@ def synchronize():
         execute.check_guards()
 
 
-# The current trace in direct mode: no signature is for its device, so recording takes the slow path.
+# The current trace in direct mode: no signature is for its device, so recording takes the slow
+# path.
 _NOWHERE = Trace(None)
 
 

@@ -3,7 +3,8 @@
 import functools
 
 from .._engine import tape
-from .._engine.tensor import Tensor, value_of, wrap
+from .._engine.call import cast
+from .._engine.tensor import Tensor, _replace, value_of, wrap
 from .grad_mode import no_grad
 
 
@@ -45,16 +46,16 @@ class BackwardNode(tape.Node, FunctionCtx):
         self.needs_input_grad = ()
         self._saved = ()
         self._freed = False
-        self._outs = ()
+        self._outs = self._differentiable = ()
 
     @property
     def outs(self):
-        """The avals of the outputs."""
+        """The avals of the outputs; None for those that are no tensors."""
         return self._outs
 
     @property
     def n_outs(self):
-        """How many tensors forward returned."""
+        """How many results forward returned."""
         return len(self._outs)
 
     @property
@@ -62,7 +63,7 @@ class BackwardNode(tape.Node, FunctionCtx):
         """What forward saved. Raises RuntimeError when it was freed, or modified in place since."""
         if self._freed:
             raise RuntimeError(tape.SECOND_BACKWARD)
-        for t, cell, version in self._saved:
+        for t, cell, version, _ in self._saved:
             if t is not None and cell[0] != version:
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an inplace operation: "
@@ -70,16 +71,27 @@ class BackwardNode(tape.Node, FunctionCtx):
                     "enable anomaly detection to find the operation that failed to compute its gradient, with "
                     "torch.autograd.set_detect_anomaly(True)."
                 )
-        return tuple(t for t, _, _ in self._saved)
+        return tuple(self._unpacked(t, nr) for t, _, _, nr in self._saved)
 
     saved_variables = saved_tensors
 
     def keep_saved(self, outputs):
-        """Freeze what forward saved; an output among it is kept through its own edge, without a cycle."""
-        self._saved = tuple(
-            (None, None, 0) if t is None else (_without_cycle(t, outputs), t._vc, t._vc[0]) for t in self.to_save
-        )
+        """Freeze what forward saved; an output among it is kept without its edge, which would be a cycle."""
+        self._saved = tuple([self._frozen(t, outputs) for t in self.to_save])
         self.to_save = ()
+
+    def _frozen(self, t, outputs):
+        if t is None:
+            return None, None, 0, None
+        nr = next((i for i, o in enumerate(outputs) if o is t), None)
+        return t if nr is None else t.detach(), t._vc, t._vc[0], nr
+
+    def _unpacked(self, t, nr):
+        if nr is None or not self._differentiable[nr]:
+            return t
+        output = t.detach()
+        output._edge, output._rg = (self, nr), True
+        return output
 
     def free(self):
         """Let go of what was saved."""
@@ -89,12 +101,26 @@ class BackwardNode(tape.Node, FunctionCtx):
     def run_tensors(self, grads, create_graph):
         """The gradients of the inputs, by the user's backward."""
         if self.materialize_grads:
-            grads = [wrap(tape.zeros(o)) if g is None else g for g, o in zip(grads, self._outs)]
+            grads = [wrap(tape.zeros(o)) if g is None and o is not None else g for g, o in zip(grads, self._outs)]
         fn = self._forward_cls.vjp if self._forward_cls.vjp is not Function.vjp else self._forward_cls.backward
         result = fn(self, *grads)
         result = result if isinstance(result, tuple) else (result,)
         result = self._trimmed(result)
-        return [g if e is not None else None for g, e in zip(result, self.edges)]
+        return [self._fitted(i, g, e) for i, (g, e) in enumerate(zip(result, self.edges))]
+
+    def _fitted(self, i, g, edge):
+        """A gradient in the shape and dtype of the input it is for; broadcast dimensions are summed."""
+        if g is None or edge is None:
+            return None
+        aval = edge[0].outs[edge[1]]
+        if g.shape != aval.shape:
+            if not _expandable(aval.shape, g._aval.shape):
+                raise RuntimeError(
+                    f"Function {self._forward_cls.__name__}Backward returned an invalid gradient at index {i} - got "
+                    f"{list(g.shape)} but expected shape compatible with {list(aval.shape)}"
+                )
+            g = g.sum_to_size(aval.shape)
+        return cast(g, aval.dtype)
 
     def _trimmed(self, result):
         n = len(self.edges)
@@ -111,8 +137,8 @@ class BackwardNode(tape.Node, FunctionCtx):
         return result
 
 
-def _without_cycle(t, outputs):
-    return t.detach() if any(t is o for o in outputs) else t
+def _expandable(own, target):
+    return len(own) <= len(target) and all(a in (1, b) for a, b in zip(own[::-1], target[::-1]))
 
 
 class _FunctionMeta(type):
@@ -179,26 +205,34 @@ class Function(metaclass=_FunctionMeta):
 
 
 def _attach(ctx, inputs, versions, output):
-    """Make the tensors forward returned outputs of the node."""
+    """Make what forward returned the outputs of the node; what is no tensor gets no gradient."""
     single = not isinstance(output, (tuple, list))
     given = (output,) if single else tuple(output)
-    outputs = []
-    tensors = []
-    for o in given:
-        if isinstance(o, Tensor):
-            o = _output(ctx, inputs, o)
-            tensors.append(o)
-        outputs.append(o)
-    ctx._outs = tuple(t._aval for t in tensors)
+    outputs = [_output(ctx, inputs, o) if isinstance(o, Tensor) else o for o in given]
+    ctx._outs = tuple(o._aval if isinstance(o, Tensor) else None for o in outputs)
+    ctx._differentiable = tuple(_is_differentiable(ctx, o) for o in outputs)
     ctx.keep_saved(given)
-    for nr, t in enumerate(tensors):
-        if t._aval.differentiable and not any(t is n or t._st is n._st for n in ctx.non_differentiable):
-            t._edge, t._rg = (ctx, nr), True
+    for nr, o in enumerate(outputs):
+        if not ctx._differentiable[nr]:
+            continue
+        if any(o is d for d in ctx.dirty_tensors):
+            # Written in place: what it is a view of has the node in its history too.
+            _replace(o, value_of(o), (ctx, nr))
+        else:
+            o._edge, o._rg = (ctx, nr), True
     return outputs[0] if single else type(output)(outputs) if not hasattr(output, "_fields") else type(output)(*outputs)
+
+
+def _is_differentiable(ctx, o):
+    if not isinstance(o, Tensor) or not o._aval.differentiable:
+        return False
+    return not any(o is n or o._st is n._st for n in ctx.non_differentiable)
 
 
 def _output(ctx, inputs, o):
     if any(o is d for d in ctx.dirty_tensors):
+        if o.requires_grad and o.is_leaf:
+            raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
         return o
     if any(o is a for a in inputs):
         # An input returned as it is becomes a new tensor on the same memory.

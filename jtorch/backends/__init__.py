@@ -1,4 +1,6 @@
-"""`torch.backends`: switches of torch's own backends. They can be read and set; XLA has its own counterparts."""
+"""`torch.backends`: switches of torch's own backends. They can be read and set; XLA has its own
+counterparts.
+"""
 
 import contextlib
 import sys
@@ -11,7 +13,9 @@ class _Switches(types.ModuleType):
     """A module of settings that may be assigned; unknown ones are kept and have no effect."""
 
     def __init__(self, name, functions=(), **settings):
-        super().__init__(f"{__name__}.{name}", f"Settings of torch.backends.{name}; they have no effect on XLA.")
+        super().__init__(
+            f"{__name__}.{name}", f"Settings of torch.backends.{name}; they have no effect on XLA."
+        )
         self.__dict__.update(settings)
         self.__dict__.update(functions)
         sys.modules[self.__name__] = self
@@ -27,21 +31,41 @@ def _flags(**settings):
     yield
 
 
-
-
 cudnn = _Switches(
-    "cudnn", {"is_available": lambda: bool(devices.platform_devices("cuda")), "version": lambda: None, "flags": _flags,
-    "is_acceptable": lambda tensor: False}, benchmark=False, deterministic=False, enabled=True, allow_tf32=True,
+    "cudnn",
+    {
+        "is_available": lambda: bool(devices.platform_devices("cuda")),
+        "version": lambda: None,
+        "flags": _flags,
+        "is_acceptable": lambda tensor: False,
+    },
+    benchmark=False,
+    deterministic=False,
+    enabled=True,
+    allow_tf32=True,
     benchmark_limit=10,
-)  # fmt: skip
+)
 cuda = _Switches(
-    "cuda", {"is_built": lambda: bool(devices.platform_devices("cuda")), "flash_sdp_enabled": _no,
-    "mem_efficient_sdp_enabled": _no, "math_sdp_enabled": lambda: True, "cudnn_sdp_enabled": _no,
-    "enable_flash_sdp": lambda on: None, "enable_mem_efficient_sdp": lambda on: None, "enable_math_sdp": lambda on: None,
-    "enable_cudnn_sdp": lambda on: None, "sdp_kernel": _flags},
-    matmul=types.SimpleNamespace(allow_tf32=False, allow_fp16_reduced_precision_reduction=True,
-    allow_bf16_reduced_precision_reduction=True), cufft_plan_cache=types.SimpleNamespace(size=0, max_size=0),
-)  # fmt: skip
+    "cuda",
+    {
+        "is_built": lambda: bool(devices.platform_devices("cuda")),
+        "flash_sdp_enabled": _no,
+        "mem_efficient_sdp_enabled": _no,
+        "math_sdp_enabled": lambda: True,
+        "cudnn_sdp_enabled": _no,
+        "enable_flash_sdp": lambda on: None,
+        "enable_mem_efficient_sdp": lambda on: None,
+        "enable_math_sdp": lambda on: None,
+        "enable_cudnn_sdp": lambda on: None,
+        "sdp_kernel": _flags,
+    },
+    matmul=types.SimpleNamespace(
+        allow_tf32=False,
+        allow_fp16_reduced_precision_reduction=True,
+        allow_bf16_reduced_precision_reduction=True,
+    ),
+    cufft_plan_cache=types.SimpleNamespace(size=0, max_size=0),
+)
 mps = _Switches("mps", {"is_available": _no, "is_built": _no})
 mkl = _Switches("mkl", {"is_available": _no})
 mkldnn = _Switches("mkldnn", {"is_available": _no, "flags": _flags}, enabled=False)

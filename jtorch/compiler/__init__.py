@@ -1,6 +1,7 @@
 """`torch.compile` and `torch.compiler`.
 
-Whatever a program repeats is compiled whole by XLA anyway, so `compile` has nothing left to do: it returns its argument,
+Whatever a program repeats is compiled whole by XLA anyway, so `compile` has nothing left to do: it
+returns its argument,
 which runs with the same results.
 """
 
@@ -9,12 +10,23 @@ import functools
 from ..nn.modules.module import Module
 
 
-def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False):
+def compile(
+    model=None,
+    *,
+    fullgraph=False,
+    dynamic=None,
+    backend="inductor",
+    mode=None,
+    options=None,
+    disable=False,
+):
     """The function or module as it is; without one, a decorator that returns its function."""
     if model is None:
         return lambda fn: fn
     if not callable(model):
-        raise AssertionError("Unexpected argument type: torch.compile expects a callable or a module")
+        raise AssertionError(
+            "Unexpected argument type: torch.compile expects a callable or a module"
+        )
     if isinstance(model, Module):
         return model
 

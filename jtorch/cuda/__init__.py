@@ -226,7 +226,9 @@ def stream(s):
 
 
 def manual_seed(seed):
-    """No effect: random numbers come from the CPU generator, which `torch.manual_seed` seeds, on every device."""
+    """No effect: random numbers come from the CPU generator, which `torch.manual_seed` seeds, on
+    every device.
+    """
 
 
 manual_seed_all = manual_seed

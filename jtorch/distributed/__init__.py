@@ -29,7 +29,8 @@ is_gloo_available = is_mpi_available = is_nccl_available
 def _unsupported(name):
     def function(*args, **kwargs):
         raise NotImplementedError(
-            f"torch.distributed.{name} is not supported by jtorch; one process uses all of its devices through JAX"
+            f"torch.distributed.{name} is not supported by jtorch; one process uses all of its "
+            "devices through JAX"
         )
 
     function.__name__ = name
@@ -37,18 +38,23 @@ def _unsupported(name):
     return function
 
 
-for _name in (
-    "init_process_group", "destroy_process_group", "new_group", "barrier", "broadcast", "all_reduce", "reduce", "all_gather",
-    "gather", "scatter", "reduce_scatter", "all_to_all", "send", "recv", "isend", "irecv", "all_gather_object",
-    "broadcast_object_list", "all_gather_into_tensor", "reduce_scatter_tensor", "gather_object", "scatter_object_list",
-    "all_to_all_single", "get_backend", "monitored_barrier",
-):  # fmt: skip
+_NAMES = """
+    init_process_group destroy_process_group new_group barrier broadcast all_reduce reduce
+    all_gather gather scatter reduce_scatter all_to_all send recv isend irecv all_gather_object
+    broadcast_object_list all_gather_into_tensor reduce_scatter_tensor gather_object
+    scatter_object_list all_to_all_single get_backend monitored_barrier
+"""
+
+for _name in _NAMES.split():
     globals()[_name] = _unsupported(_name)
 
 
 def get_rank(group=None):
     """Not initialised: torch's ValueError."""
-    raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
+    raise ValueError(
+        "Default process group has not been initialized, please make sure to call "
+        "init_process_group."
+    )
 
 
 get_world_size = get_rank

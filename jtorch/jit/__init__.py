@@ -1,4 +1,6 @@
-"""`torch.jit`: decorators that leave code as it is. Code runs as Python, and XLA compiles what it repeats."""
+"""`torch.jit`: decorators that leave code as it is. Code runs as Python, and XLA compiles what it
+repeats.
+"""
 
 import builtins
 import typing
@@ -77,7 +79,11 @@ class _Final:
 
 
 Final = _Final()
-Attribute = typing.NamedTuple("Attribute", [("value", typing.Any), ("type", typing.Any)])
+
+
+class Attribute(typing.NamedTuple):
+    value: typing.Any
+    type: typing.Any
 
 
 class ScriptModule(Module):
@@ -93,12 +99,16 @@ RecursiveScriptModule = ScriptModule
 
 def save(m, f, _extra_files=None):
     """Not supported."""
-    raise NotImplementedError("torch.jit.save is not supported by jtorch; use torch.save(module.state_dict(), file)")
+    raise NotImplementedError(
+        "torch.jit.save is not supported by jtorch; use torch.save(module.state_dict(), file)"
+    )
 
 
 def load(f, map_location=None, _extra_files=None, _restore_shapes=False):
     """Not supported."""
-    raise NotImplementedError("torch.jit.load is not supported by jtorch; save a state_dict and load it with torch.load")
+    raise NotImplementedError(
+        "torch.jit.load is not supported by jtorch; save a state_dict and load it with torch.load"
+    )
 
 
 def freeze(mod, preserved_attrs=None, optimize_numerics=True):

@@ -232,12 +232,12 @@ def builtins_bool(value):
 
 def to_float(self):
     """`float(tensor)`."""
-    return self.item().__float__() if not isinstance(self.item(), complex) else _refuse_complex("float")
+    return _number(self, "float").__float__()
 
 
 def to_int(self):
     """`int(tensor)`."""
-    return self.item().__int__() if not isinstance(self.item(), complex) else _refuse_complex("int64_t")
+    return _number(self, "int64_t").__int__()
 
 
 def to_complex(self):
@@ -245,8 +245,13 @@ def to_complex(self):
     return complex(self.item())
 
 
-def _refuse_complex(name):
-    raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+def _number(self, name):
+    if self._aval.numel != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    value = self.item()
+    if isinstance(value, complex):
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    return value
 
 
 def to_index(self):
@@ -406,7 +411,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     made = as_tensor(obj, dtype, device)
     if copy and (isinstance(obj, (Tensor, np.ndarray))):
         made = made.clone()
-    made = made.detach() if isinstance(obj, Tensor) and made is obj and not requires_grad else made
+    made = made.detach() if made is obj and made.requires_grad and not requires_grad else made
     return made.requires_grad_() if requires_grad else made
 
 
@@ -429,10 +434,11 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
 def resize_in_place(self, *size, memory_format=contiguous_format):
     """Change the sizes in place; elements that remain keep their order in the storage."""
     size = sizes(size)
-    if size == self._aval.shape:
-        return self
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
+    if size == self._aval.shape:
+        return self
+    self._vc[0] += 1
     flat = self._storage_numpy()[self.storage_offset() :]
     numel = math.prod(size)
     grown = np.zeros(max(numel, flat.size), flat.dtype)

@@ -7,8 +7,10 @@ import numpy as np
 from .._engine import dtypes, printing
 from .._engine import device as devices
 from .._engine.tape import short_name
-from .._engine.tensor import Tensor
+from .._engine.storage import Storage
+from .._engine.tensor import Tensor, copied_storage
 from . import copy as copies
+from .grad_names import name_nodes
 from .registry import ops, public
 
 # operator -> (operation, reflected?)
@@ -73,7 +75,8 @@ def _attach(name, function):
 
 
 def attach_operators():
-    """Give Tensor its operators."""
+    """Give Tensor its operators, and the nodes of the graph their names."""
+    name_nodes()
     for symbol, name in BINARY.items():
         function = getattr(ops, name)
         _attach(f"__{symbol}__", _binary(function))
@@ -178,6 +181,17 @@ def _format(self, spec):
     return object.__format__(self, spec)
 
 
+def _storage_copy(st, memo):
+    """A storage with the same contents: one for all tensors of a deep copy that shared the old one."""
+    found = memo.get(id(st))
+    if found is None:
+        value = st.value if st.alias is None else st.read()
+        found = memo[id(st)] = Storage(value, st.layout)
+        # Keeps the old one alive, so that its id is not given to another.
+        memo.setdefault(id(memo), []).append(st)
+    return found
+
+
 def _deepcopy(self, memo):
     found = memo.get(id(self))
     if found is not None:
@@ -188,7 +202,7 @@ def _deepcopy(self, memo):
             "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
-    made = copies.clone(self.detach())
+    made = copied_storage(self, _storage_copy(self._st, memo))
     if self.__class__ is not Tensor:
         made = made.as_subclass(self.__class__)
     made.requires_grad_(self.requires_grad)
@@ -261,6 +275,7 @@ def attach_protocols():
     """Give Tensor Python's protocols: length, iteration, indexing, printing, conversion."""
     Tensor.__len__ = _length
     Tensor.__iter__ = _iterate
+    Tensor.__reversed__ = lambda self: ops.flip(self, (0,)) if self._aval.ndim else self
     Tensor.__contains__ = _contains
     Tensor.__getitem__ = ops.getitem
     Tensor.__setitem__ = _setitem

@@ -1,7 +1,5 @@
 """Type promotion of an operation's operands, decided once for each signature."""
 
-import jax.numpy as jnp
-
 from .._engine import dtypes
 from .._engine.call import LEGACY_NAMES, convert
 
@@ -58,7 +56,8 @@ def _broadcast_two(a, b):
     for d, (x, y) in enumerate(zip(a_full, b_full)):
         if x != y and x != 1 and y != 1:
             raise RuntimeError(
-                f"The size of tensor a ({x}) must match the size of tensor b ({y}) at non-singleton dimension {d}"
+                f"The size of tensor a ({x}) must match the size of tensor b ({y}) at "
+                f"non-singleton dimension {d}"
             )
     return tuple(y if x == 1 else x for x, y in zip(a_full, b_full))
 

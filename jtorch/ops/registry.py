@@ -1,6 +1,7 @@
 """Declaring operations.
 
-The `def` line of a declaration is its schema: from it come the function, the method, the in-place and `out=` forms,
+The `def` line of a declaration is its schema: from it come the function, the method, the in-place
+and `out=` forms,
 argument normalisation, type promotion and documentation. See `docs/design/ops.md`.
 """
 
@@ -35,11 +36,15 @@ from .roles import (
 )
 from .wrappers import ALIASES, DeviceAttrs, finish_outs, operation_wrapper
 
-
-
 NAMESPACES = {
-    "f": "torch", "m": "Tensor", "F": "nn.functional", "L": "linalg", "S": "special", "X": "fft", "W": "signal.windows",
-}  # fmt: skip
+    "f": "torch",
+    "m": "Tensor",
+    "F": "nn.functional",
+    "L": "linalg",
+    "S": "special",
+    "X": "fft",
+    "W": "signal.windows",
+}
 
 
 public = {space: {} for space in NAMESPACES.values()}
@@ -56,7 +61,17 @@ ops = Ops()
 class Entry:
     """One declaration, as tests and documentation see it."""
 
-    __slots__ = ("key", "name", "variants", "kind", "accepts", "function", "operation", "doc", "aliases")
+    __slots__ = (
+        "key",
+        "name",
+        "variants",
+        "kind",
+        "accepts",
+        "function",
+        "operation",
+        "doc",
+        "aliases",
+    )
 
     def __init__(self, key, name, variants, kind, accepts, function, operation, aliases):
         self.key = key
@@ -76,13 +91,15 @@ class Entry:
 
 
 def check(condition, message, exc=RuntimeError):
-    """Raise `exc` with the message (or what it returns, when callable) unless the condition holds."""
+    """Raise `exc` with the message (or what it returns) unless the condition holds."""
     if not condition:
         raise exc(message() if callable(message) else message)
 
 
 def host(tensor):
-    """The contents of a tensor as a NumPy array that must not be written to; executes what is pending."""
+    """The contents of a tensor as a NumPy array that must not be written to; executes what is
+    pending.
+    """
     return tensor._host("data-dependent shape")
 
 
@@ -103,7 +120,9 @@ def trace_transfer(t, device):
     return wrap(trace.execute.transfer(value, value.array, device))
 
 
-_no_data = Operation("no_data", lambda attrs, avals: lambda: (jax.numpy.zeros(attrs[0], attrs[1].np),))
+_no_data = Operation(
+    "no_data", lambda attrs, avals: lambda: (jax.numpy.zeros(attrs[0], attrs[1].np),)
+)
 
 
 def op(
@@ -120,9 +139,11 @@ def op(
     broadcast=True,
     verify=None,
 ):
-    """Declare an operation: a pure function of JAX arrays and static attributes. See `docs/design/ops.md`.
+    """Declare an operation: a pure function of JAX arrays and static attributes. See
+    `docs/design/ops.md`.
 
-    verify: called with the avals of the operands before they are promoted (None for absent ones), to refuse some.
+    verify: called with the avals of the operands before they are promoted (None for absent ones),
+    to refuse some.
     """
 
     def declare(fn):
@@ -171,7 +192,9 @@ def _unary(name, function, text):
 
 
 def composite(variants="f m", *, name=None, alias=()):
-    """Declare an operation made of others: the function receives tensors and Python values as the user gave them."""
+    """Declare an operation made of others: the function receives tensors and Python values as the
+    user gave them.
+    """
 
     def declare(fn):
         key = fn.__name__
@@ -234,7 +257,9 @@ _OF_NUMBERS = {"add", "sub", "mul", "div", "true_divide", "floor_divide"}
 
 
 class _Maker:
-    """Makes the array function of a signature: checks arguments, promotes operands, normalises dimensions."""
+    """Makes the array function of a signature: checks arguments, promotes operands, normalises
+    dimensions.
+    """
 
     def __init__(self, name, fn, kind, accepts, broadcast, verify):
         self.name = name
@@ -279,7 +304,11 @@ class _Maker:
         promotion.check_accepted(self.name, self.accepts, accepted)
         if self.broadcast and self.kind in (DEFAULT, FLOAT, BOOL):
             promotion.check_broadcast(
-                [avals[span][0].shape for p, span in spans if p.role in (T, TS) and avals[span][0] is not None]
+                [
+                    avals[span][0].shape
+                    for p, span in spans
+                    if p.role in (T, TS) and avals[span][0] is not None
+                ]
             )
         ndim = first.ndim if first is not None else 0
         static = {p.name: static_value(p, v, ndim, self.name) for p, v in zip(self.static, values)}
@@ -303,14 +332,23 @@ class _Maker:
                         raise TypeError(self._wrong(p, position, "NoneType"))
                 elif a.scalar and p.role in (T, Ts):
                     raise TypeError(self._wrong(p, position, a.kind.__name__))
-        if avals and self.name not in _OF_NUMBERS and all(a is not None and a.scalar for a in avals):
+        if (
+            avals
+            and self.name not in _OF_NUMBERS
+            and all(a is not None and a.scalar for a in avals)
+        ):
             if any(p.role is TS for p, _ in spans):
                 got = ", ".join(a.kind.__name__ for a in avals)
-                raise TypeError(f"{self.name}() received an invalid combination of arguments - got ({got})")
+                raise TypeError(
+                    f"{self.name}() received an invalid combination of arguments - got ({got})"
+                )
 
     def _wrong(self, p, position, got):
         expected = "tuple of Tensors" if p.role is Ts else "Number" if p.role is S else "Tensor"
-        return f"{self.name}(): argument '{p.name}' (position {position + 1}) must be {expected}, not {got}"
+        return (
+            f"{self.name}(): argument '{p.name}' (position {position + 1}) must be {expected}, "
+            f"not {got}"
+        )
 
     def _bind(self, spans, static, working):
         kind = self.kind
@@ -328,7 +366,11 @@ class _Maker:
                 multi.multi = True
             else:
                 out = (out,)
-            return tuple(out) if kind == BOOL else tuple(promotion.narrow_result(jax.numpy.asarray(o), working) for o in out)
+            return (
+                tuple(out)
+                if kind == BOOL
+                else tuple(promotion.narrow_result(jax.numpy.asarray(o), working) for o in out)
+            )
 
         return call
 
@@ -356,7 +398,9 @@ def return_type(name, fields):
     if name not in return_types:
         names = tuple(fields.split())
         members = {f: _nth(i) for i, f in enumerate(names)}
-        members.update(fields=names, __slots__=(), __module__="torch.return_types", n_fields=len(names))
+        members.update(
+            fields=names, __slots__=(), __module__="torch.return_types", n_fields=len(names)
+        )
         return_types[name] = type(name, (ReturnType,), members)
     return return_types[name]
 
@@ -393,7 +437,8 @@ def _composite_forms(name, fn, tokens):
             result = plain(input, *args, **kwargs)
             if result._aval.shape != input._aval.shape:
                 raise RuntimeError(
-                    f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(result.shape)}"
+                    f"output with shape {list(input.shape)} doesn't match the broadcast shape "
+                    f"{list(result.shape)}"
                 )
             forget_version(result._edge[0] if result._edge else None, input)
             write(input, cast_result(result, input._aval.dtype))
@@ -411,7 +456,34 @@ def _dress(wrapper, name, fn):
 
 
 __all__ = [
-    "BOOL", "DEFAULT", "DType", "Dim", "Dims", "FLOAT", "LEGACY_NAMES", "LONG", "NewDim", "S", "SAME", "Size", "T", "TS",
-    "Ts", "check", "composite", "entries", "from_host", "guard", "host", "op", "ops", "public", "return_type", "rows",
-    "sizes", "to_tuple", "wrap_dim", "wrap_dims",
-]  # fmt: skip
+    "BOOL",
+    "DEFAULT",
+    "FLOAT",
+    "LEGACY_NAMES",
+    "LONG",
+    "SAME",
+    "TS",
+    "DType",
+    "Dim",
+    "Dims",
+    "NewDim",
+    "S",
+    "Size",
+    "T",
+    "Ts",
+    "check",
+    "composite",
+    "entries",
+    "from_host",
+    "guard",
+    "host",
+    "op",
+    "ops",
+    "public",
+    "return_type",
+    "rows",
+    "sizes",
+    "to_tuple",
+    "wrap_dim",
+    "wrap_dims",
+]

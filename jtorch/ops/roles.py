@@ -35,7 +35,13 @@ class Optional:
 
 
 T, Ts, S, TS = Role("Tensor"), Role("Tensors"), Role("Number"), Role("Tensor or Number")
-Dim, Dims, NewDim, Size, DType = Role("dim"), Role("dims"), Role("new dim"), Role("size"), Role("dtype")
+Dim, Dims, NewDim, Size, DType = (
+    Role("dim"),
+    Role("dims"),
+    Role("new dim"),
+    Role("size"),
+    Role("dtype"),
+)
 OPERANDS = (T, Ts, S, TS)
 
 
@@ -57,7 +63,13 @@ class Parameter:
         if isinstance(annotation, (types.UnionType, typing._UnionGenericAlias)):
             annotation = next(a for a in typing.get_args(annotation) if a is not type(None))
         self.optional = isinstance(annotation, Optional)
-        self.role = annotation.role if self.optional else annotation if isinstance(annotation, Role) else None
+        self.role = (
+            annotation.role
+            if self.optional
+            else annotation
+            if isinstance(annotation, Role)
+            else None
+        )
         self.name = p.name
         self.default = MISSING if p.default is p.empty else p.default
         self.keyword_only = p.kind is p.KEYWORD_ONLY
@@ -100,13 +112,19 @@ def wrap_dim(dim, ndim):
         raise TypeError(f"dim must be an int, not {type(dim).__name__}") from None
     low, high = (-ndim, ndim - 1) if ndim else (-1, 0)
     if not low <= dim <= high:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+        )
     return dim % ndim if ndim else 0
 
 
 def wrap_dims(dims, ndim):
-    """Dimensions as a tuple of non-negative numbers. Raises when one is out of range or appears twice."""
-    wrapped = tuple(wrap_dim(d, ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,)))
+    """Dimensions as a tuple of non-negative numbers. Raises when one is out of range or appears
+    twice.
+    """
+    wrapped = tuple(
+        wrap_dim(d, ndim) for d in (dims if isinstance(dims, (tuple, list)) else (dims,))
+    )
     if len(set(wrapped)) != len(wrapped):
         repeated = next(d for d in wrapped if wrapped.count(d) > 1)
         raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims")
@@ -114,7 +132,7 @@ def wrap_dims(dims, ndim):
 
 
 def to_tuple(value):
-    """A list, Size or tuple of ints (or 0-dim tensors) as a hashable tuple; anything else as it is."""
+    """A list, Size or tuple of ints (or 0-dim tensors) as a hashable tuple; else as it is."""
     if value.__class__ is tuple:
         return value if all(v.__class__ is int for v in value) else tuple(map(_hashable, value))
     if isinstance(value, (list, tuple)):
@@ -134,7 +152,11 @@ def _hashable(value):
 
 def sizes(args):
     """Varargs sizes: `f(2, 3)` and `f((2, 3))` alike."""
-    if len(args) == 1 and not isinstance(args[0], int) and not (isinstance(args[0], Tensor) or hasattr(args[0], "__index__")):
+    if (
+        len(args) == 1
+        and not isinstance(args[0], int)
+        and not (isinstance(args[0], Tensor) or hasattr(args[0], "__index__"))
+    ):
         args = args[0]
     return tuple([a if a.__class__ is int else _size(a) for a in args])
 
@@ -149,10 +171,15 @@ def _size(a):
 def tensors(value, name):
     """The elements of a Ts argument. Raises TypeError unless it is a list or tuple of tensors."""
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(value).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(value).__name__}"
+        )
     for i, v in enumerate(value):
         if not isinstance(v, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(v).__name__}")
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(v).__name__}"
+            )
     return value
 
 
@@ -166,5 +193,10 @@ def to_dtype(value):
     if value is None or value.__class__ is dtypes.dtype:
         return value
     if value in (int, float, bool, complex):
-        return {int: dtypes.int64, float: dtypes.get_default_dtype(), bool: dtypes.bool, complex: dtypes.default_complex()}[value]
+        return {
+            int: dtypes.int64,
+            float: dtypes.get_default_dtype(),
+            bool: dtypes.bool,
+            complex: dtypes.default_complex(),
+        }[value]
     raise TypeError(f"dtype must be a torch.dtype, not {type(value).__name__}")

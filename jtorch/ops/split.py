@@ -6,6 +6,7 @@ import operator
 from .._engine.tensor import Tensor
 from .registry import check, composite, ops, wrap_dim
 from .shape import view_in
+from .view import as_parts
 
 # ---- ranks --------------------------------------------------------------------------------------
 
@@ -145,10 +146,11 @@ def broadcast_to(input, size):
 # ---- cutting up ---------------------------------------------------------------------------------
 
 
-def _pieces(input, bounds, dim):
-    return tuple(
+def _pieces(input, bounds, dim, name="SplitBackward0"):
+    parts = tuple(
         ops.narrow(input, dim, low, high - low) for low, high in itertools.pairwise(bounds)
     )
+    return as_parts(parts, name) if name else parts
 
 
 def _need_dims(input, name):
@@ -198,7 +200,7 @@ def split_with_sizes(input, split_sizes, dim=0):
     bounds = [0]
     for s in sizes:
         bounds.append(bounds[-1] + s)
-    return _pieces(input, bounds, dim)
+    return _pieces(input, bounds, dim, "SplitWithSizesBackward0")
 
 
 @composite("f m")
@@ -231,7 +233,7 @@ def _tensor_split(input, sections, dim):
         bounds = [0]
         for i in range(sections):
             bounds.append(bounds[-1] + small + (i < larger))
-        return _pieces(input, bounds, dim)
+        return _pieces(input, bounds, dim, None)
     bounds = [0, *(slice(None, operator.index(i)).indices(length)[1] for i in sections), length]
     return tuple(
         ops.narrow(input, dim, low, max(high - low, 0)) for low, high in itertools.pairwise(bounds)
@@ -299,4 +301,5 @@ def unbind(input, dim=0):
         IndexError,
     )
     dim = wrap_dim(dim, input.ndim)
-    return tuple(ops.select(input, dim, i) for i in range(input.shape[dim]))
+    parts = tuple(ops.select(input, dim, i) for i in range(input.shape[dim]))
+    return as_parts(parts, "UnbindBackward0")

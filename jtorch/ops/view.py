@@ -14,7 +14,8 @@ from .._engine import dtypes
 from .._engine.call import apply_view
 from .._engine.signature import Operation, contiguous_strides
 from .._engine.storage import Runtime, ViewOp
-from .._engine.tensor import _share
+from .._engine import tensor
+from .._engine.tensor import Meta, _share
 from .registry import check, composite, sizes, to_tuple, wrap_dim, wrap_dims
 
 
@@ -28,7 +29,8 @@ def _view_op(name, check_attrs, read, put, geometry):
     def make_put(attrs, avals):
         return lambda x, v, *numbers: (put(x, v, attrs, *numbers),)
 
-    return ViewOp(Operation(name, make), Operation(name + "_put", make_put, grad_name="CopySlices"), geometry)
+    put_operation = put and Operation(name + "_put", make_put, grad_name="CopySlices")
+    return ViewOp(Operation(name, make), put_operation, geometry)
 
 
 def _fine(aval, attrs):
@@ -181,6 +183,38 @@ def _positioned(spec, aval):
 _INDEX_LABELS = {"i": "SelectBackward0", "s": "SliceBackward0", "n": "UnsqueezeBackward0"}
 
 
+def _index_label(spec, shape):
+    """The autograd name of basic indexing in torch, which takes one step for each index: that of the last step."""
+    label = "AliasBackward0"
+    d = 0
+    for kind, *rest in spec:
+        if kind == "s":
+            if rest[0] or rest[1] < shape[d] or rest[2] != 1:
+                label = "SliceBackward0"
+        else:
+            label = _INDEX_LABELS[kind]
+        d += kind != "n"
+    return label
+
+
+_SEVERAL = (
+    "Output {} of {} is a view and is being modified inplace. This view is the output of a function that returns multiple "
+    "views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by "
+    "an out-of-place one."
+)
+
+
+def as_parts(parts, name):
+    """`parts`, which one call of a function with several results made: named after it, not to be written to in place."""
+    for i, part in enumerate(parts):
+        if part._edge is None:
+            break
+        part._edge[0].label = name
+        meta = part._meta = Meta()
+        meta.refusal = _SEVERAL.format(i, name)
+    return parts
+
+
 @composite("p")
 def basic_index(x, spec):
     """The view of basic indexing; `spec` has ("i", k), ("s", start, stop, step) or ("n",) for each step."""
@@ -188,7 +222,7 @@ def basic_index(x, spec):
     attrs = spec
     if (spec, aval) not in basic.operation.sigs:
         attrs = _positioned(spec, aval)
-    return apply_view(basic, x, attrs, _INDEX_LABELS[spec[-1][0]] if spec else "AliasBackward0")
+    return apply_view(basic, x, attrs, _index_label(spec, aval.shape) if x._rg else None)
 
 
 @composite("f m")
@@ -349,7 +383,7 @@ def infer_size(shape, numel):
 def _bad_shape(shape, numel):
     for s in shape:
         if s < -1:
-            raise RuntimeError(f"invalid shape dimension {s}")
+            raise RuntimeError(f"invalid shape dimension {s} at index {shape.index(s)} of shape {list(shape)}")
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
 
 
@@ -358,6 +392,8 @@ def view(input, *shape, **kwargs):
     """The same memory in another shape, or reinterpreted in another dtype."""
     if kwargs:
         shape = tuple(kwargs.values())
+    if not shape:
+        raise TypeError("view() received an invalid combination of arguments - got ()")
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return view_dtype(input, shape[0])
     shape = infer_size(sizes(shape), input._aval.numel)
@@ -436,10 +472,6 @@ def _check_expand(aval, shape):
             )
 
 
-def _no_put(x, v, attrs):
-    raise RuntimeError("an expanded tensor can not be written to")
-
-
 def _expand_geometry(shape, strides, offset, new, aval):
     lead = len(new) - len(shape)
     own = tuple(0 if s == 1 and n != 1 else st for s, n, st in zip(shape, new[lead:], strides))
@@ -450,7 +482,7 @@ def _expand_geometry(shape, strides, offset, new, aval):
     return (*reversed(fresh), *own), offset
 
 
-_expand = _view_op("expand", _check_expand, lambda x, shape: jnp.broadcast_to(x, shape), _no_put, _expand_geometry)
+_expand = _view_op("expand", _check_expand, lambda x, shape: jnp.broadcast_to(x, shape), None, _expand_geometry)
 
 
 @composite("m")
@@ -577,6 +609,9 @@ _as_strided = _view_op(
     lambda x, v, attrs: x.reshape(-1).at[_strided_index(attrs)].set(v).reshape(x.shape),
     lambda shape, strides, offset, attrs, aval: (attrs[1], attrs[2]),
 )
+
+
+tensor.by_strides = _as_strided
 
 
 def whole_storage(input):

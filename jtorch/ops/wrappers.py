@@ -1,4 +1,4 @@
-"""The public callables of operations, compiled from their declarations when they are first called."""
+"""The public callables of operations, compiled from their declarations at the first call."""
 
 import linecache
 import types
@@ -22,15 +22,16 @@ class DeviceAttrs(tuple):
 ALIASES = {"dim": "axis", "keepdim": "keepdims"}
 
 
-
 def _stub(*args, **kwargs):
     return _first_call(args, kwargs)  # noqa: F821  (a global of every function made from this code)
 
 
 def lazy_function(name, doc, build):
-    """A function that is compiled at its first call, when its code becomes what `build(environment)` gives.
+    """A function that is compiled at its first call, when its code becomes what
+    `build(environment)` gives.
 
-    Hundreds of operations are declared at import and few are called, so that nothing is compiled until then.
+    Hundreds of operations are declared at import and few are called, so that nothing is compiled
+    until then.
     """
     environment = dict(_BASE)
 
@@ -91,7 +92,9 @@ def _header(parameters, environment, out):
         if p.varargs:
             head.append(f"*{p.name}_args")
             late.append(f"{p.name}=MISSING")
-            body.append(f"{p.name} = _sizes({p.name}_args) if {p.name} is MISSING else _sizes(({p.name},))")
+            body.append(
+                f"{p.name} = _sizes({p.name}_args) if {p.name} is MISSING else _sizes(({p.name},))"
+            )
             star = True
             continue
         default = p.default
@@ -110,7 +113,8 @@ def _header(parameters, environment, out):
             body.append(f"if {aliased} is not MISSING: {p.name} = {aliased}")
         if default is MISSING and aliased:
             body.append(
-                f"if {p.name} is MISSING: raise TypeError(NAME + \"() missing 1 required positional argument: '{p.name}'\")"
+                f'if {p.name} is MISSING: raise TypeError(NAME + "() missing 1 required '
+                f"positional argument: '{p.name}'\")"
             )
     if out:
         late.append("out=None")
@@ -136,7 +140,10 @@ def _expressions(parameters):
         elif p.varargs or p.default.__class__ in (bool, str):
             attributes.append(p.name)
         else:
-            attributes.append(f"{p.name} if {p.name}.__class__ is int or {p.name} is None else _to_tuple({p.name})")
+            attributes.append(
+                f"{p.name} if {p.name}.__class__ is int or {p.name} is None else "
+                f"_to_tuple({p.name})"
+            )
     if counts:
         attributes.insert(0, f"({', '.join(counts)},)")
     return "".join(o + ", " for o in operands), "".join(a + ", " for a in attributes)
@@ -147,13 +154,24 @@ def finish_outs(result, out, name):
     if not isinstance(result, tuple):
         return finish_out(result, out, name)
     if not isinstance(out, (tuple, list)) or len(out) != len(result):
-        raise TypeError(f"{name}(): argument 'out' must be tuple of {len(result)} Tensors, not {type(out).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'out' must be tuple of {len(result)} Tensors, not "
+            f"{type(out).__name__}"
+        )
     return type(result)([finish_out(r, o, name) for r, o in zip(result, out)])
 
 
 # Underscored, so that no parameter can shadow them.
 _BASE = {
-    "_apply": apply, "_finish_outs": finish_outs, "_inplace": inplace, "MISSING": MISSING, "_to_tuple": to_tuple, "_sizes": sizes, "_tensors": tensors,
-    "_to_dtype": to_dtype, "_resolve": devices.resolve, "_default_device": devices.default_device,
+    "_apply": apply,
+    "_finish_outs": finish_outs,
+    "_inplace": inplace,
+    "MISSING": MISSING,
+    "_to_tuple": to_tuple,
+    "_sizes": sizes,
+    "_tensors": tensors,
+    "_to_dtype": to_dtype,
+    "_resolve": devices.resolve,
+    "_default_device": devices.default_device,
     "DeviceAttrs": DeviceAttrs,
-}  # fmt: skip
+}

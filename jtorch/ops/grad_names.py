@@ -1,0 +1,57 @@
+"""torch's names of autograd nodes where they do not follow from the operation's own name.
+
+Scripts see them in printed tensors: `grad_fn=<AddmmBackward0>`. A name may depend on what the operation was given.
+"""
+
+from .._engine.signature import Operation
+
+
+def _shrinks(sig):
+    return sig.outs[0].ndim != 0 or sig.avals[0].ndim == 0
+
+
+def _reduction(name):
+    """torch has two overloads: of all elements, and along dimensions."""
+    return lambda sig: f"{name}Backward{1 if _shrinks(sig) and sig.avals[0].ndim else 0}"
+
+
+def _clamp(sig):
+    return "ClampBackward1" if all(a.scalar for a in sig.avals[1:]) else "ClampBackward0"
+
+
+def _pow(sig):
+    base, exponent = sig.avals
+    return "PowBackward0" if exponent.scalar else "PowBackward1" if base.ndim else "PowBackward2"
+
+
+_PRODUCTS = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (1, 2): "SqueezeBackward4", (2, 2): "MmBackward0"}
+
+
+def _matmul(sig):
+    return _PRODUCTS.get(tuple(a.ndim for a in sig.avals), "UnsafeViewBackward0")
+
+
+def _linear(sig):
+    ndim = sig.avals[0].ndim
+    if len(sig.avals) > 2:
+        return "AddmmBackward0" if ndim == 2 else "ViewBackward0"
+    return {1: "SqueezeBackward4", 2: "MmBackward0"}.get(ndim, "UnsafeViewBackward0")
+
+
+NAMES = {
+    "sum": _reduction("Sum"), "mean": _reduction("Mean"), "prod": _reduction("Prod"), "clamp": _clamp, "pow": _pow,
+    "matmul": _matmul, "linear": _linear, "einsum": "ViewBackward0", "layer_norm": "NativeLayerNormBackward0",
+    "square": "PowBackward0", "l1_loss": "MeanBackward0", "relu6": "HardtanhBackward0", "softmin": "SoftmaxBackward0",
+    "constant_pad": "ConstantPadNdBackward0", "max_pool1d": "SqueezeBackward1", "selu": "EluBackward0",
+    "rsub": lambda sig: f"RsubBackward{int(sig.avals[1].scalar)}", "logsigmoid": "LogSigmoidBackward0",
+    "bce_with_logits": "BinaryCrossEntropyWithLogitsBackward0", "diag": "DiagEmbedBackward0",
+    "conj_physical": "ConjBackward0", "adaptive_avg_pool2d": "AdaptiveAvgPool2DBackward0", "max_pool2d": "MaxPool2DWithIndicesBackward0", "outer": "MulBackward0",
+}  # fmt: skip
+
+
+def name_nodes():
+    """Give the operations their names."""
+    for operation in Operation.everything:
+        name = NAMES.get(operation.name)
+        if name is not None:
+            operation.grad_name = name
