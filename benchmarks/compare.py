@@ -119,9 +119,9 @@ def start_table(results, sides):
 # ------------------------------------------------------------------------------------- check
 def check(names):
     """The first losses of torch and hand-written JAX from the same start must agree."""
+    import numpy as np
     import steps_jax
     import steps_torch
-    import numpy as np
 
     worst = 0.0
     for name in names:

@@ -53,8 +53,8 @@ def torch_case(name):
 def jax_case(name):
     """The same call through `jax.jit`."""
     import jax
-    import steps_jax
     import numpy as np
+    import steps_jax
 
     jax.config.update("jax_enable_compilation_cache", False)
     jax.device_put(np.ones(2)).block_until_ready()  # the backend runs

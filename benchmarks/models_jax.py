@@ -1,6 +1,8 @@
-"""The same workloads as a JAX user would write them by hand: one jitted train step, donated buffers, optax.
+"""The same workloads as a JAX user would write them by hand: one jitted train step, donated
+buffers, optax.
 
-Each function returns `step`: a function that makes one training step and returns something with `item()`.
+Each function returns `step`: a function that makes one training step and returns something with
+`item()`.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """The workloads in torch's API, run with the real torch and with jtorch.
 
-Each function returns `step`: a function that makes one training step and returns something with `item()`.
+Each function returns `step`: a function that makes one training step and returns something with
+`item()`.
 """
 
 import torch

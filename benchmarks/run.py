@@ -5,9 +5,12 @@ python benchmarks/run.py mlp gpt --rounds 9     some workloads, more rounds
 python benchmarks/run.py --sides jtorch jax     some sides
 
 Every side runs in a process of its own. All processes of a workload stay alive and take turns, a
-round of steps each, so that what else the machine does hits all of them alike. The table shows medians
-over the rounds of the time of one step, its ratio to the others, the seconds until the first step was
-done (building and compiling included, importing not) and the peak memory. No compilation cache is used.
+round of steps each, so that what else the machine does hits all of them alike. The table shows
+medians
+over the rounds of the time of one step, its ratio to the others, the seconds until the first step
+was
+done (building and compiling included, importing not) and the peak memory. No compilation cache is
+used.
 """
 
 import argparse

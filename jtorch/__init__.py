@@ -85,7 +85,7 @@ from . import (
     xpu,
 )
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .autograd.grad_mode import is_grad_enabled, is_inference_mode_enabled
+from .autograd.grad_mode import is_anomaly_enabled, is_grad_enabled, is_inference_mode_enabled
 from .compiler import compile
 from .random import (
     Generator,

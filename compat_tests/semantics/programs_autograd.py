@@ -1,5 +1,6 @@
 """Gradients: the walk, its options, accumulation, errors, subgradients, grad modes."""
 
+from compat_tests.semantics.observe import attempt
 
 
 def _leaf(torch, *values):
@@ -68,7 +69,9 @@ def retain_graph_twice(torch):
 
 
 def non_scalar_backward_error(torch):
-    return attempt((_leaf(torch) * 2).backward), attempt(torch.autograd.grad, _leaf(torch) * 2, _leaf(torch))
+    return attempt((_leaf(torch) * 2).backward), attempt(
+        torch.autograd.grad, _leaf(torch) * 2, _leaf(torch)
+    )
 
 
 def one_element_backward(torch):
@@ -87,9 +90,11 @@ def backward_gradient_errors(torch):
     x = _leaf(torch)
     y = x * x
     return (
-        attempt(y.backward, torch.ones(2)), attempt(y.backward, 1.0), attempt(torch.ones(1).backward),
+        attempt(y.backward, torch.ones(2)),
+        attempt(y.backward, 1.0),
+        attempt(torch.ones(1).backward),
         attempt(torch.ones(2, dtype=torch.int64).sum().backward),
-    )  # fmt: skip
+    )
 
 
 def backward_inputs(torch):
@@ -144,7 +149,9 @@ def grad_input_without_grad(torch):
 def grad_outputs_option(torch):
     x = _leaf(torch)
     a, b = x * 2, x**2
-    return torch.autograd.grad([a, b], x, grad_outputs=[torch.ones(3), torch.tensor([1.0, 2.0, 3.0])])
+    return torch.autograd.grad(
+        [a, b], x, grad_outputs=[torch.ones(3), torch.tensor([1.0, 2.0, 3.0])]
+    )
 
 
 def grad_outputs_none_for_scalar(torch):
@@ -215,19 +222,71 @@ def hessian_vector_product(torch):
 def functional_jacobian_hessian(torch):
     x = torch.tensor([1.0, 2.0])
     f = torch.autograd.functional
-    return f.jacobian(lambda t: t**2, x), f.hessian(lambda t: (t**3).sum(), x), f.vjp(lambda t: t**2, x, torch.ones(2))
+    return (
+        f.jacobian(lambda t: t**2, x),
+        f.hessian(lambda t: (t**3).sum(), x),
+        f.vjp(lambda t: t**2, x, torch.ones(2)),
+    )
 
 
 def grad_fn_names(torch):
     x = torch.arange(1.0, 5.0).view(2, 2).requires_grad_()
     made = (
-        x + 1, x - x, x * 2, x / 2, x**2, 2**x, -x, x @ x, x.sum(), x.mean(), x.t(), x[0], x[:, 1:], x.view(4), x.exp(),
-        x.log(), x.sqrt(), x.abs(), x.relu(), x.sigmoid(), x.tanh(), x.max(), x.max(0).values, x.clone(), x.expand(3, 2, 2),
-        x.reshape(4, 1), x.transpose(0, 1), x.permute(1, 0), x.squeeze(), x.unsqueeze(0), torch.cat([x, x]), torch.stack([x, x]),
-        x.clamp(0, 1), x.softmax(0), x.log_softmax(1), x.norm(), x.double(), x[x > 2], x[[0, 1]], x.sum(0), x.mean(1), x.std(),
-        x.prod(), x.cumsum(0), x.diagonal(), x.unbind()[0], x.split(1)[0], x.chunk(2)[1], x.repeat(2, 1), x.flatten(), x.sort().values,
-        torch.where(x > 2, x, x * 2), x.masked_fill(x > 2, 0.0), x.gather(0, torch.zeros(1, 2, dtype=torch.int64)),
-    )  # fmt: skip
+        x + 1,
+        x - x,
+        x * 2,
+        x / 2,
+        x**2,
+        2**x,
+        -x,
+        x @ x,
+        x.sum(),
+        x.mean(),
+        x.t(),
+        x[0],
+        x[:, 1:],
+        x.view(4),
+        x.exp(),
+        x.log(),
+        x.sqrt(),
+        x.abs(),
+        x.relu(),
+        x.sigmoid(),
+        x.tanh(),
+        x.max(),
+        x.max(0).values,
+        x.clone(),
+        x.expand(3, 2, 2),
+        x.reshape(4, 1),
+        x.transpose(0, 1),
+        x.permute(1, 0),
+        x.squeeze(),
+        x.unsqueeze(0),
+        torch.cat([x, x]),
+        torch.stack([x, x]),
+        x.clamp(0, 1),
+        x.softmax(0),
+        x.log_softmax(1),
+        x.norm(),
+        x.double(),
+        x[x > 2],
+        x[[0, 1]],
+        x.sum(0),
+        x.mean(1),
+        x.std(),
+        x.prod(),
+        x.cumsum(0),
+        x.diagonal(),
+        x.unbind()[0],
+        x.split(1)[0],
+        x.chunk(2)[1],
+        x.repeat(2, 1),
+        x.flatten(),
+        x.sort().values,
+        torch.where(x > 2, x, x * 2),
+        x.masked_fill(x > 2, 0.0),
+        x.gather(0, torch.zeros(1, 2, dtype=torch.int64)),
+    )
     return [t.grad_fn.name() for t in made]
 
 
@@ -236,12 +295,36 @@ def grad_fn_names_more(torch):
     F = torch.nn.functional
     w = torch.ones(3, 2, requires_grad=True)
     made = (
-        F.linear(x, w), F.linear(x, w, torch.ones(3)), F.mse_loss(x, torch.zeros(2, 2)), F.gelu(x), F.silu(x), F.leaky_relu(x),
-        F.elu(x), F.softplus(x), F.layer_norm(x, (2,)), F.nll_loss(x, torch.tensor([0, 1])), F.cross_entropy(x, torch.tensor([0, 1])),
-        F.embedding(torch.tensor([0]), x), F.pad(x, (1, 1)), torch.bmm(x[None], x[None]), torch.addmm(x, x, x), x.mv(x[0]),
-        x[0].dot(x[1]), x.var(), x.logsumexp(0), x.argmax().float() + x.sum(), x.floor(), x.sign(), x.min(), x.topk(1).values,
-        torch.einsum("ij,jk->ik", x, x), x.tril(), x.index_select(0, torch.tensor([0])), x.minimum(x + 1), x.erf(),
-    )  # fmt: skip
+        F.linear(x, w),
+        F.linear(x, w, torch.ones(3)),
+        F.mse_loss(x, torch.zeros(2, 2)),
+        F.gelu(x),
+        F.silu(x),
+        F.leaky_relu(x),
+        F.elu(x),
+        F.softplus(x),
+        F.layer_norm(x, (2,)),
+        F.nll_loss(x, torch.tensor([0, 1])),
+        F.cross_entropy(x, torch.tensor([0, 1])),
+        F.embedding(torch.tensor([0]), x),
+        F.pad(x, (1, 1)),
+        torch.bmm(x[None], x[None]),
+        torch.addmm(x, x, x),
+        x.mv(x[0]),
+        x[0].dot(x[1]),
+        x.var(),
+        x.logsumexp(0),
+        x.argmax().float() + x.sum(),
+        x.floor(),
+        x.sign(),
+        x.min(),
+        x.topk(1).values,
+        torch.einsum("ij,jk->ik", x, x),
+        x.tril(),
+        x.index_select(0, torch.tensor([0])),
+        x.minimum(x + 1),
+        x.erf(),
+    )
     return [t.grad_fn.name() for t in made]
 
 
@@ -250,13 +333,22 @@ def next_functions_chain(torch):
     y = (x * 2).sum()
     node = y.grad_fn
     mul = node.next_functions[0][0]
-    return node.name(), mul.name(), mul.next_functions[0][0].name(), mul.next_functions[0][0].variable is x, len(mul.next_functions)
+    return (
+        node.name(),
+        mul.name(),
+        mul.next_functions[0][0].name(),
+        mul.next_functions[0][0].variable is x,
+        len(mul.next_functions),
+    )
 
 
 def leaves_and_flags(torch):
     x = _leaf(torch)
     y = x * 2
-    return [(t.requires_grad, t.is_leaf, t.grad_fn is None) for t in (x, y, x.detach(), y.detach(), torch.ones(1), y.data)]
+    return [
+        (t.requires_grad, t.is_leaf, t.grad_fn is None)
+        for t in (x, y, x.detach(), y.detach(), torch.ones(1), y.data)
+    ]
 
 
 def comparison_has_no_gradient(torch):
@@ -273,9 +365,12 @@ def integer_results_no_gradient(torch):
 def grad_assignment_errors(torch):
     x = _leaf(torch)
     return (
-        attempt(setattr, x, "grad", torch.ones(2)), attempt(setattr, x, "grad", 1.0),
-        attempt(setattr, x, "grad", torch.ones(3, dtype=torch.float64)), attempt(setattr, x, "grad", x), x.grad,
-    )  # fmt: skip
+        attempt(setattr, x, "grad", torch.ones(2)),
+        attempt(setattr, x, "grad", 1.0),
+        attempt(setattr, x, "grad", torch.ones(3, dtype=torch.float64)),
+        attempt(setattr, x, "grad", x),
+        x.grad,
+    )
 
 
 def grad_set_none_and_delete(torch):
@@ -341,7 +436,11 @@ def gradient_of_casts(torch):
 
 
 def broadcast_gradients(torch):
-    x, y, s = torch.ones(2, 3, requires_grad=True), torch.ones(3, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    x, y, s = (
+        torch.ones(2, 3, requires_grad=True),
+        torch.ones(3, requires_grad=True),
+        torch.tensor(2.0, requires_grad=True),
+    )
     (x * y * s + torch.ones(4, 1, 1)).sum().backward()
     return x.grad, y.grad, s.grad
 
@@ -433,7 +532,12 @@ def inference_tensor_rules(torch):
     x = _leaf(torch)
     with torch.inference_mode():
         a = torch.ones(3)
-    return a.is_inference(), attempt(a.requires_grad_), attempt(lambda: (a * x).sum().backward()), attempt(a.add_, 1)
+    return (
+        a.is_inference(),
+        attempt(a.requires_grad_),
+        attempt(lambda: (a * x).sum().backward()),
+        attempt(a.add_, 1),
+    )
 
 
 def view_of_leaf_under_no_grad(torch):
@@ -567,7 +671,19 @@ def std_of_equal_values(torch):
 def relu_family_at_zero(torch):
     F = torch.nn.functional
     out = []
-    for f in (F.relu, F.leaky_relu, F.elu, F.relu6, F.hardtanh, F.softplus, F.selu, F.hardswish, F.hardsigmoid, F.silu, F.softshrink):
+    for f in (
+        F.relu,
+        F.leaky_relu,
+        F.elu,
+        F.relu6,
+        F.hardtanh,
+        F.softplus,
+        F.selu,
+        F.hardswish,
+        F.hardsigmoid,
+        F.silu,
+        F.softshrink,
+    ):
         x = _leaf(torch, -3.0, -1.0, 0.0, 1.0, 3.0, 6.0)
         f(x).sum().backward()
         out.append(x.grad)
@@ -687,7 +803,16 @@ def view_as_real_gradient(torch):
 
 def complex_exp_log_pow(torch):
     out = []
-    for f in (torch.exp, torch.log, torch.sin, torch.sqrt, lambda t: t**2, lambda t: t**3.0, torch.tanh, torch.reciprocal):
+    for f in (
+        torch.exp,
+        torch.log,
+        torch.sin,
+        torch.sqrt,
+        lambda t: t**2,
+        lambda t: t**3.0,
+        torch.tanh,
+        torch.reciprocal,
+    ):
         z = torch.tensor([0.5 + 0.25j], requires_grad=True)
         f(z).imag.sum().backward()
         out.append(z.grad)
@@ -782,4 +907,6 @@ def gradient_edges(torch):
 
 
 def vmap_and_func_grad(torch):
-    return torch.func.grad(lambda t: (t**2).sum())(torch.ones(2)), torch.func.vmap(lambda t: t * 2)(torch.ones(2, 3))
+    return torch.func.grad(lambda t: (t**2).sum())(torch.ones(2)), torch.func.vmap(lambda t: t * 2)(
+        torch.ones(2, 3)
+    )

@@ -67,9 +67,10 @@ def hook_registration_errors(torch):
     x = torch.ones(2)
     y = _leaf(torch) * 2
     return (
-        attempt(x.register_hook, print), attempt(x.register_post_accumulate_grad_hook, print),
+        attempt(x.register_hook, print),
+        attempt(x.register_post_accumulate_grad_hook, print),
         attempt(y.register_post_accumulate_grad_hook, print),
-    )  # fmt: skip
+    )
 
 
 def hook_wrong_return(torch):
@@ -114,7 +115,9 @@ def node_hook(torch):
     x = _leaf(torch)
     y = x * 2
     log = []
-    y.grad_fn.register_hook(lambda gi, go: log.append((len(gi), len(go), go[0].clone(), gi[0].clone())))
+    y.grad_fn.register_hook(
+        lambda gi, go: log.append((len(gi), len(go), go[0].clone(), gi[0].clone()))
+    )
     (y * 3).sum().backward()
     return log, x.grad
 
@@ -175,7 +178,7 @@ def hook_with_create_graph(torch):
     x = _leaf(torch)
     x.register_hook(lambda g: g * x)
     (x**2).sum().backward(create_graph=True)
-    return x.grad
+    return x.grad.detach(), x.grad.requires_grad
 
 
 def hooks_dictionary_of_gradients(torch):
@@ -199,8 +202,8 @@ def multi_output_hooks(torch):
     x = _leaf(torch, 3.0, 1.0, 2.0, 4.0)
     a, b = (x * 1).split(2)
     log = []
-    a.register_hook(lambda g: log.append(("a", g.clone())))
-    b.register_hook(lambda g: log.append(("b", g.clone())))
+    a.register_hook(lambda g: log.append(("a", g * 1)))
+    b.register_hook(lambda g: log.append(("b", g * 1)) if g is not None else None)
     (a * 2).sum().backward()
     return log, x.grad
 
@@ -365,7 +368,7 @@ def function_several_outputs(torch):
 
         @staticmethod
         def backward(ctx, ga, gb):
-            seen.append((ga, gb))
+            seen.append((ga.tolist(), gb.tolist()))
             return ga * 2 + gb * 3
 
     x = _leaf(torch)
@@ -615,7 +618,11 @@ def function_not_implemented(torch):
             return x * 2
 
     x = _leaf(torch)
-    return attempt(Empty.apply, x), attempt(Forward.apply(x).sum().backward), attempt(_square(torch))
+    return (
+        attempt(Empty.apply, x),
+        attempt(Forward.apply(x).sum().backward),
+        attempt(_square(torch)),
+    )
 
 
 def function_in_nested_graph(torch):

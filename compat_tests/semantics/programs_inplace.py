@@ -1,4 +1,4 @@
-"""In-place operations with gradients: what is refused, what history becomes, versions; NumPy sharing."""
+"""In-place operations: what is refused, what history becomes, versions; sharing with NumPy."""
 
 import numpy as np
 
@@ -75,7 +75,7 @@ def view_of_non_leaf_history(torch):
     y = x * 2
     v = y[1:]
     v.mul_(3)
-    first = v.grad_fn.name(), y.grad_fn.name()
+    first = y.grad_fn.name()
     y.sum().backward()
     return first, x.grad
 
@@ -327,9 +327,16 @@ def in_place_under_no_grad_of_non_leaf(torch):
 def in_place_promotion_errors(torch):
     i, b = torch.tensor([1, 2]), torch.tensor([True, False])
     return (
-        attempt(i.add_, 1.5), attempt(i.mul_, torch.tensor([0.5, 0.5])), attempt(i.div_, 2), attempt(b.add_, 1),
-        attempt(torch.ones(2).add_, 1j), attempt(i.sqrt_) , attempt(b.__iand__, torch.tensor([1, 1])), i, b,
-    )  # fmt: skip
+        attempt(i.add_, 1.5),
+        attempt(i.mul_, torch.tensor([0.5, 0.5])),
+        attempt(i.div_, 2),
+        attempt(b.add_, 1),
+        attempt(torch.ones(2).add_, 1j),
+        attempt(i.sqrt_),
+        attempt(b.__iand__, torch.tensor([1, 1])),
+        i,
+        b,
+    )
 
 
 def in_place_promotion_allowed(torch):
@@ -356,7 +363,11 @@ def in_place_floor_divide(torch):
 
 def in_place_shape_errors(torch):
     x = torch.ones(3)
-    return attempt(x.add_, torch.ones(2, 3)), attempt(x.mul_, torch.ones(4)), attempt(x.__iadd__, torch.ones(3, 1))
+    return (
+        attempt(x.add_, torch.ones(2, 3)),
+        attempt(x.mul_, torch.ones(4)),
+        attempt(x.__iadd__, torch.ones(3, 1)),
+    )
 
 
 def in_place_comparison_methods(torch):
@@ -369,12 +380,20 @@ def in_place_comparison_methods(torch):
 
 def in_place_returns_self(torch):
     x = torch.ones(2)
-    return x.add_(1) is x, x.zero_() is x, x.clamp_(0, 1) is x, x.copy_(torch.ones(2)) is x, x.requires_grad_() is x
+    return (
+        x.add_(1) is x,
+        x.zero_() is x,
+        x.clamp_(0, 1) is x,
+        x.copy_(torch.ones(2)) is x,
+        x.requires_grad_() is x,
+    )
 
 
 def addcmul_addcdiv_lerp(torch):
     x = torch.ones(2)
-    x.addcmul_(torch.ones(2), torch.ones(2) * 2, value=0.5).addcdiv_(torch.ones(2), torch.ones(2) * 4, value=2)
+    x.addcmul_(torch.ones(2), torch.ones(2) * 2, value=0.5).addcdiv_(
+        torch.ones(2), torch.ones(2) * 4, value=2
+    )
     x.lerp_(torch.zeros(2), 0.25)
     return x, x._version
 
@@ -383,11 +402,21 @@ def versions_of_operations(torch):
     x = torch.zeros(3)
     seen = [x._version]
     for write in (
-        lambda: x.add_(1), lambda: x.copy_(torch.ones(3)), lambda: x.__setitem__(0, 1.0), lambda: x.zero_(),
-        lambda: x[1:].fill_(2), lambda: torch.add(x, 1, out=x), lambda: x.detach().mul_(2), lambda: x.data.mul_(2),
-        lambda: x.clamp_(0, 1), lambda: x.masked_fill_(x > 0, 1.0), lambda: x.uniform_(), lambda: x.requires_grad_(False),
-        lambda: x[torch.tensor([0])].zero_(), lambda: x.index_fill_(0, torch.tensor([1]), 2.0),
-    ):  # fmt: skip
+        lambda: x.add_(1),
+        lambda: x.copy_(torch.ones(3)),
+        lambda: x.__setitem__(0, 1.0),
+        lambda: x.zero_(),
+        lambda: x[1:].fill_(2),
+        lambda: torch.add(x, 1, out=x),
+        lambda: x.detach().mul_(2),
+        lambda: x.data.mul_(2),
+        lambda: x.clamp_(0, 1),
+        lambda: x.masked_fill_(x > 0, 1.0),
+        lambda: x.uniform_(),
+        lambda: x.requires_grad_(False),
+        lambda: x[torch.tensor([0])].zero_(),
+        lambda: x.index_fill_(0, torch.tensor([1]), 2.0),
+    ):
         write()
         seen.append(x._version)
     return seen
@@ -527,7 +556,12 @@ def as_tensor_and_tensor(torch):
 
 def numpy_protocols(torch):
     x = torch.tensor([1.0, 4.0])
-    return np.asarray(x).tolist(), np.sqrt(x).tolist(), np.array(x, dtype=np.int32).tolist(), float(np.sum(x.numpy()))
+    return (
+        np.asarray(x).tolist(),
+        np.sqrt(x).tolist(),
+        np.array(x, dtype=np.int32).tolist(),
+        float(np.sum(x.numpy())),
+    )
 
 
 def numpy_on_the_right(torch):
@@ -538,21 +572,49 @@ def numpy_on_the_right(torch):
 
 def numpy_scalar_operands(torch):
     x = torch.ones(2)
-    return x * np.float64(2), x + np.int64(1), x * np.float32(0.5), x > np.int32(0), torch.tensor(np.float32(3))
+    return (
+        x * np.float64(2),
+        x + np.int64(1),
+        x * np.float32(0.5),
+        x > np.int32(0),
+        torch.tensor(np.float32(3)),
+    )
 
 
 def numpy_dtypes(torch):
-    kinds = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128")
-    return [torch.from_numpy(np.zeros(1, k)).dtype for k in kinds], attempt(torch.from_numpy, np.array(["a"]))
+    kinds = (
+        "bool",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    )
+    return [torch.from_numpy(np.zeros(1, k)).dtype for k in kinds], attempt(
+        torch.from_numpy, np.array(["a"])
+    )
 
 
 def bfloat16_numpy_refused(torch):
-    return attempt(torch.ones(1, dtype=torch.bfloat16).numpy), torch.ones(1, dtype=torch.bfloat16).float()
+    return attempt(torch.ones(1, dtype=torch.bfloat16).numpy), torch.ones(
+        1, dtype=torch.bfloat16
+    ).float()
 
 
 def tolist_and_item(torch):
     x = torch.tensor([[1, 2], [3, 4]])
-    return x.tolist(), x[0, 0].item(), torch.tensor(2.5).tolist(), torch.tensor([True]).item(), attempt(x.item)
+    return (
+        x.tolist(),
+        x[0, 0].item(),
+        torch.tensor(2.5).tolist(),
+        torch.tensor([True]).item(),
+        attempt(x.item),
+    )
 
 
 def set_data(torch):
@@ -589,9 +651,12 @@ def requires_grad_rules(torch):
     x = torch.ones(2)
     y = x.requires_grad_() * 2
     return (
-        attempt(y.requires_grad_, False), attempt(torch.ones(2, dtype=torch.int64).requires_grad_),
-        attempt(torch.tensor, [1, 2], requires_grad=True), x.requires_grad_(False).requires_grad, y.requires_grad_(),
-    )  # fmt: skip
+        attempt(y.requires_grad_, False),
+        attempt(torch.ones(2, dtype=torch.int64).requires_grad_),
+        attempt(torch.tensor, [1, 2], requires_grad=True),
+        x.requires_grad_(False).requires_grad,
+        y.requires_grad_(),
+    )
 
 
 def requires_grad_attribute(torch):
@@ -621,13 +686,13 @@ def no_grad_view_then_write(torch):
 
 def split_view_in_place(torch):
     x = _leaf(torch, 1.0, 2.0, 3.0, 4.0)
-    a, b = (x * 1).split(2)
+    a, _ = (x * 1).split(2)
     return attempt(a.add_, 1), a.grad_fn.name()
 
 
 def chunk_in_place_without_grad(torch):
     x = torch.ones(4)
-    a, b = x.chunk(2)
+    a, _ = x.chunk(2)
     a.mul_(3)
     return x
 

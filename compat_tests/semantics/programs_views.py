@@ -182,7 +182,8 @@ def expanded_slice_writable(torch):
 def as_strided_windows(torch):
     x = _grid(torch, 8)
     w = x.as_strided((3, 4), (2, 1), 1)
-    return w, w.storage_offset(), attempt(w.add_, 1)
+    x.neg_()
+    return w, w.storage_offset()
 
 
 def as_strided_write(torch):
@@ -224,7 +225,13 @@ def unfold_view(torch):
     x = _grid(torch, 7)
     u = x.unfold(0, 3, 2)
     x[2] = -1
-    return u, attempt(u.add_, 1)
+    return u
+
+
+def unfold_overlapping_write(torch):
+    # Of windows that overlap torch does not say what a write gives, but takes it.
+    x = _grid(torch, 7)
+    return attempt(x.unfold(0, 3, 2).add_, 1)
 
 
 def unfold_disjoint_write(torch):
@@ -309,9 +316,15 @@ def channels_last_strides(torch):
     x = _grid(torch, 2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
     y = x * 2
     return (
-        x.stride(), y.stride(), x.is_contiguous(), x.is_contiguous(memory_format=torch.channels_last),
-        y.clone().stride(), torch.zeros_like(x).stride(), x.contiguous().stride(), x.permute(0, 2, 3, 1).is_contiguous(),
-    )  # fmt: skip
+        x.stride(),
+        y.stride(),
+        x.is_contiguous(),
+        x.is_contiguous(memory_format=torch.channels_last),
+        y.clone().stride(),
+        torch.zeros_like(x).stride(),
+        x.contiguous().stride(),
+        x.permute(0, 2, 3, 1).is_contiguous(),
+    )
 
 
 def channels_last_values(torch):
@@ -432,12 +445,23 @@ def base_attribute(torch):
 def storage_offsets(torch):
     x = _grid(torch, 4, 5)
     v = x[1:, 2:]
-    return v.storage_offset(), v[1].storage_offset(), v.t()[1].storage_offset(), v.data_ptr() - x.data_ptr()
+    return (
+        v.storage_offset(),
+        v[1].storage_offset(),
+        v.t()[1].storage_offset(),
+        v.data_ptr() - x.data_ptr(),
+    )
 
 
 def size_one_strides(torch):
     x = torch.zeros(3, 1, 2)
-    return x[:, :, :1].stride(), x[0:1].stride(), x.expand(3, 4, 2).stride(), x.unsqueeze(1).stride(), x[None].stride()
+    return (
+        x[:, :, :1].stride(),
+        x[0:1].stride(),
+        x.expand(3, 4, 2).stride(),
+        x.unsqueeze(1).stride(),
+        x[None].stride(),
+    )
 
 
 def empty_views(torch):
@@ -447,12 +471,22 @@ def empty_views(torch):
 
 def clone_preserves_strides(torch):
     x = _grid(torch, 3, 4)
-    return x.t().clone(), x[:, ::2].clone(), x.t().clone(memory_format=torch.contiguous_format), x[0:1].expand(3, 4).clone()
+    return (
+        x.t().clone(),
+        x[:, ::2].clone(),
+        x.t().clone(memory_format=torch.contiguous_format),
+        x[0:1].expand(3, 4).clone(),
+    )
 
 
 def like_functions_strides(torch):
     x = _grid(torch, 3, 4).t()
-    return torch.zeros_like(x), torch.ones_like(x, dtype=torch.int32), torch.full_like(x[::2], 2.0), x.new_zeros(2, 2)
+    return (
+        torch.zeros_like(x),
+        torch.ones_like(x, dtype=torch.int32),
+        torch.full_like(x[::2], 2.0),
+        x.new_zeros(2, 2),
+    )
 
 
 def setitem_scalar_and_broadcast(torch):
@@ -502,7 +536,15 @@ def advanced_setitem(torch):
 def advanced_layouts(torch):
     x = _grid(torch, 2, 3, 4)
     i = torch.tensor([0, 1])
-    return x[i, :, i], x[:, i, i], x[:, i], x[i[:, None], i], x[None, :, i], x[..., [1, 2]], x[0, :, [1]]
+    return (
+        x[i, :, i],
+        x[:, i, i],
+        x[:, i],
+        x[i[:, None], i],
+        x[None, :, i],
+        x[..., [1, 2]],
+        x[0, :, [1]],
+    )
 
 
 def index_put_accumulate(torch):
@@ -563,7 +605,11 @@ def fill_diagonal(torch):
 
 def view_as_and_expand_as(torch):
     x = _grid(torch, 6)
-    return x.view_as(torch.zeros(2, 3)), torch.ones(1, 3).expand_as(torch.zeros(2, 3)), x.reshape_as(torch.zeros(3, 2))
+    return (
+        x.view_as(torch.zeros(2, 3)),
+        torch.ones(1, 3).expand_as(torch.zeros(2, 3)),
+        x.reshape_as(torch.zeros(3, 2)),
+    )
 
 
 def broadcast_to_shares(torch):
@@ -622,7 +668,17 @@ def contiguous_is_contiguous(torch):
     x = torch.zeros(2, 3, 4)
     return [
         t.is_contiguous()
-        for t in (x, x[0], x[:, 0], x[..., 0], x.transpose(0, 1), x[:1], x[:, :1], x.expand(2, 3, 4), x[:0])
+        for t in (
+            x,
+            x[0],
+            x[:, 0],
+            x[..., 0],
+            x.transpose(0, 1),
+            x[:1],
+            x[:, :1],
+            x.expand(2, 3, 4),
+            x[:0],
+        )
     ]
 
 

@@ -23,7 +23,12 @@ def _programs():
         module = importlib.import_module(f"compat_tests.semantics.{path.stem}")
         for name, program in vars(module).items():
             own = getattr(program, "__module__", None) == module.__name__
-            if callable(program) and own and not name.startswith("_") and not isinstance(program, type):
+            if (
+                callable(program)
+                and own
+                and not name.startswith("_")
+                and not isinstance(program, type)
+            ):
                 assert name not in found, f"two programs are called {name}"
                 found[name] = program
     return found

@@ -11,7 +11,7 @@ import weakref
 from . import signature as signatures
 from . import trace
 from .signature import Operation
-from .value import Value
+from .value import META, Value
 
 _sequence = itertools.count()
 
@@ -334,6 +334,8 @@ def walk_back(roots, grads, *, wrap, unwrap, keep_graph, create_graph, targets=N
         if needed is not None and not any(e is not None and e[0] in needed for e in node.edges):
             continue
         outgoing = _step(node, incoming, walk, wrap, unwrap)
+        if mode.anomaly:
+            _refuse_nan(node, outgoing, walk)
         if not keep_graph:
             node.free()
         for edge, g in zip(node.edges, outgoing):
@@ -353,6 +355,16 @@ def _step(node, incoming, walk, wrap, unwrap):
     if node.hooks:
         outgoing = _after(node, incoming, outgoing, walk, wrap, unwrap)
     return outgoing
+
+
+def _refuse_nan(node, outgoing, walk):
+    """Raise torch's error of anomaly mode when a node gave NaN."""
+    for i, g in enumerate(outgoing):
+        if g is None:
+            continue
+        value = walk.value(g)
+        if (array := trace.force(value, "anomaly detection")) is not META and bool((array != array).any()):
+            raise RuntimeError(f"Function '{short_name(node)}' returned nan values in its {i}th output.")
 
 
 def _tensor(g, walk, wrap):

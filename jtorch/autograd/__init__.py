@@ -1,6 +1,6 @@
 """`torch.autograd`: gradients."""
 
-from . import grad_mode
+from . import grad_mode, graph
 from .._engine.tape import Node
 from .engine import backward, grad
 from .function import Function
@@ -16,6 +16,6 @@ from .grad_mode import (
 from .variable import Variable
 
 __all__ = [
-    "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "grad_mode", "inference_mode",
+    "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "grad_mode", "graph", "inference_mode",
     "is_anomaly_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

@@ -148,7 +148,7 @@ class set_detect_anomaly(_Switch):
 
     def __init__(self, mode_, check_nan=True):
         self.prev = mode.anomaly
-        mode.anomaly = bool(mode_)
+        mode.anomaly = bool(mode_) and check_nan
 
     def __enter__(self):
         return self
@@ -161,11 +161,12 @@ class detect_anomaly(_Switch):
     """Inside, backward checks gradients for NaN."""
 
     def __init__(self, check_nan=True):
+        self.check_nan = check_nan
         self._stack = []
 
     def __enter__(self):
         self._stack.append(mode.anomaly)
-        mode.anomaly = True
+        mode.anomaly = self.check_nan
 
     def __exit__(self, *exc):
         mode.anomaly = self._stack.pop()

@@ -430,3 +430,15 @@ def threshold_(input, threshold, value):
 def F_relu_(input):
     """`relu` in the memory of `input`."""
     return input.relu_()
+
+
+@composite("S", name="softmax")
+def special_softmax(input, dim, *, dtype=None):
+    """torch.special's name for `softmax`."""
+    return ops.softmax(input, dim, dtype)
+
+
+@composite("S", name="log_softmax")
+def special_log_softmax(input, dim, *, dtype=None):
+    """torch.special's name for `log_softmax`."""
+    return ops.log_softmax(input, dim, dtype)

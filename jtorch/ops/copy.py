@@ -277,7 +277,10 @@ def _infer(data, dtype):
     if array.dtype == object:
         raise _bad_data(data)
     if array.dtype.kind in "US":
-        raise TypeError(f"new(): invalid data type '{'str' if array.dtype.kind == 'U' else 'bytes'}'")
+        kind = "str" if array.dtype.kind == "U" else "bytes"
+        if array.ndim:
+            raise ValueError(f"too many dimensions '{kind}'")
+        raise TypeError(f"new(): invalid data type '{kind}'")
     if dtype is not None:
         return array, dtype
     if array.size == 0 and array.dtype == np.float64:
@@ -334,8 +337,19 @@ def _bad_data(data):
     if data is None:
         return RuntimeError("Could not infer dtype of NoneType")
     if isinstance(data, int):
-        return RuntimeError("Overflow when unpacking long long")
+        return ValueError("Overflow when unpacking long long")
     return RuntimeError(f"Could not infer dtype of {data.__class__.__name__}")
+
+
+def _check_range(array, dtype):
+    """Refuse Python integers too large for an integer dtype; an unsigned one takes negative numbers, wrapped."""
+    if dtype.kind not in "ui" or not array.size:
+        return
+    limits = np.iinfo(dtype.np)
+    least = limits.min if dtype.kind == "i" else -limits.max
+    if array.max() > limits.max or array.min() < least:
+        name = {"uint8": "uint8_t", "int32": "int"}.get(dtype.name, dtype.name + "_t")
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
 
 
 def _to_np(array, dtype):
@@ -363,10 +377,18 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         made = _converted(data.detach(), dtype, device, True, preserve_format)
     else:
         array, dtype = _infer(data, dtype)
+        if dtype.itemsize < 8 and array.dtype == np.int64 and array is not data:
+            _check_range(array, dtype)
         made = from_host(_to_np(array, dtype), device)
         if dtype is dtypes.complex32:
             raise NotImplementedError("torch.complex32 is not supported by jtorch; use torch.complex64")
-    return made.requires_grad_(requires_grad) if requires_grad else made
+    if not requires_grad:
+        return made
+    check(
+        made._aval.differentiable,
+        "Only Tensors of floating point and complex dtype can require gradients",
+    )
+    return made.requires_grad_()
 
 
 def _dtype(d):

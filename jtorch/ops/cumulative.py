@@ -152,6 +152,7 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     """
     check(edge_order in (1, 2), "torch.gradient only supports edge_order=1 and edge_order=2.")
     dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    spacing = 1 if spacing is None else spacing
     each = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
     check(
         len(each) == len(dims),

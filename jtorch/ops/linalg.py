@@ -12,6 +12,7 @@ from .._engine import dtypes
 from .._engine.errors import LinAlgError
 from .positions import type_name
 from .registry import SAME, T, check, composite, guard, op, ops
+from .safe import widen
 
 
 def check_floating(name, *arrays):
@@ -383,8 +384,8 @@ def matrix_exp(input: T):
     check_square("linalg.matrix_exp", input)
     if not input.size:
         return input
-    flat = input.reshape(-1, *input.shape[-2:])
-    return jax.vmap(expm)(flat).reshape(input.shape)
+    flat = widen(input).reshape(-1, *input.shape[-2:])
+    return jax.vmap(expm)(flat).reshape(input.shape).astype(input.dtype)
 
 
 # ---- statistics ---------------------------------------------------------------------------------
@@ -416,7 +417,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
           f"input with {input.ndim} dimensions")  # fmt: skip
     matrix = ops.reshape(input, (1, -1)) if input.ndim < 2 else input
     out = ops.cov_of(matrix, fweights, aweights, int(correction))
-    return ops.reshape(out, ()) if input.ndim < 2 else out
+    return ops.reshape(out, ()) if matrix.shape[0] == 1 else out
 
 
 @op(SAME, variants="p", grad_name="CorrcoefBackward0")
@@ -445,4 +446,5 @@ def linalg_diagonal(A, *, offset=0, dim1=-2, dim2=-1):
 @composite("L", name="vander")
 def linalg_vander(x, *, N=None):
     """The powers 0 .. N-1 of the vectors `x` (*, n) along a new last dimension."""
+    x = x if x.ndim else ops.reshape(x, (1,))
     return ops.vander(x, x.shape[-1] if N is None else N, True)

@@ -99,7 +99,8 @@ def nonzero_static(input, *, size, fill_value=-1):
     """
     check(size >= 0, "nonzero_static: 'size' must be an non-negative integer")
     array = host(input)
-    found = np.argwhere(array).reshape(-1, array.ndim)[:size]
+    found = np.argwhere(array)[:size]
+    found = found.reshape(len(found), array.ndim)
     out = np.full((size, array.ndim), fill_value, np.int64)
     out[: len(found)] = found
     return from_host(out, input.device)
@@ -121,6 +122,7 @@ def unravel_index(indices, shape):
     )
     out = []
     step = 1
+    indices = indices.long()
     for n in reversed(shape):
         out.append(ops.remainder(ops.floor_divide(indices, step), n))
         step *= n

@@ -571,6 +571,11 @@ def tensordot(a, b, dims=2):
         f"both dimension lists should have same length, got {len(dims_a)} and {len(dims_b)}",
     )
     for i, j in zip(dims_a, dims_b, strict=True):
+        # A dimension of size 1 stretches to the other's size: then that other one is summed.
+        if a.shape[i] == 1:
+            b = ops.sum(b, j, True)
+        elif b.shape[j] == 1:
+            a = ops.sum(a, i, True)
         check(
             a.shape[i] == b.shape[j],
             f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and "

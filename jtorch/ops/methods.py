@@ -5,7 +5,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.tensor import Tensor, make_storage_view
 from . import view  # noqa: F401  (declares what is used here)
-from .registry import check, composite, ops
+from .registry import check, composite, ops, sizes
 
 
 def _in_place_view(name, view):
@@ -94,6 +94,19 @@ def resolve_conj(input):
 def resolve_neg(input):
     """The tensor itself."""
     return input
+
+
+@composite("m")
+def sum_to_size(self, *size):
+    """The tensor summed over the dimensions that broadcasting from `size` would have expanded."""
+    size = sizes(size)
+    own = tuple(self.shape)
+    lead = len(own) - len(size)
+    fits = lead >= 0 and all(s in (1, n) for s, n in zip(size, own[lead:], strict=True))
+    check(fits, f"size {{{list(size)}}} is not expandable to size {{{list(own)}}}.")
+    summed = self.sum(tuple(range(lead))) if lead else self
+    kept = tuple(d for d, s in enumerate(size) if s == 1 and own[d + lead] != 1)
+    return summed.sum(kept, keepdim=True) if kept else summed
 
 
 @composite("m")

@@ -137,7 +137,8 @@ def F_batch_norm(
     in place. Raises ValueError for a single value per channel in training.
     """
     if training:
-        values = input.numel() // input.shape[1] if input.shape[1] else 0
+        channels = input.shape[1] if input.ndim > 1 else 0
+        values = input.numel() // channels if channels else 0
         check(
             values != 1,
             f"Expected more than 1 value per channel when training, got input size {input.shape}",
@@ -450,21 +451,23 @@ def local_response_norm(
 # --- the aten names that torch exposes ------------------------------------------------
 
 
-@op(SAME, accepts="f", variants="f")
-def native_layer_norm(
-    input: T,
-    normalized_shape,
-    weight: T | None,
-    bias: T | None,
-    eps: float,
-):
+@composite("f o")
+def native_layer_norm(input, normalized_shape, weight, bias, eps):
     """`layer_norm` with the mean and the reciprocal standard deviation (of kept dimensions)."""
     shape = _shape_of(normalized_shape)
+    out = ops.layer_norm(input, shape, weight, bias, eps)
+    # torch gives the statistics no gradient.
+    return out, *ops.layer_statistics(input.detach(), shape, float(eps))
+
+
+@op(SAME, accepts="f", variants="p", grad=False)
+def layer_statistics(input: T, shape, eps: float):
+    """Mean and reciprocal standard deviation over the last dimensions, kept."""
     x = widen(input)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     mean = jnp.mean(x, axes, keepdims=True)
     var = jnp.mean((x - mean) ** 2, axes, keepdims=True)
-    return _layer_norm(input, normalized_shape, weight, bias, eps), mean, lax.rsqrt(var + eps)
+    return mean, lax.rsqrt(var + eps)
 
 
 @op(SAME, accepts="f", variants="f")
@@ -482,7 +485,8 @@ def native_group_norm(
     x = lax.reshape(widen(input), (N, group, C * HxW // group))
     mean = jnp.mean(x, 2)
     var = jnp.mean((x - mean[..., None]) ** 2, 2)
-    return _group_norm(input, group, weight, bias, eps), mean, lax.rsqrt(var + eps)
+    out = _group_norm(input, group, weight, bias, eps)
+    return out, cast(mean, input.dtype), cast(lax.rsqrt(var + eps), input.dtype)
 
 
 @op(SAME, accepts="f", variants="p")

@@ -1,6 +1,7 @@
 """Operators, printing and the protocols of Python, attached to Tensor."""
 
 import builtins
+import copy
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .._engine.tape import short_name
 from .._engine.storage import Storage
 from .._engine.tensor import Tensor, copied_storage
 from . import copy as copies
-from .grad_names import name_nodes
+from .annotations import annotate
 from .registry import ops, public
 
 # operator -> (operation, reflected?)
@@ -76,7 +77,7 @@ def _attach(name, function):
 
 def attach_operators():
     """Give Tensor its operators, and the nodes of the graph their names."""
-    name_nodes()
+    annotate()
     for symbol, name in BINARY.items():
         function = getattr(ops, name)
         _attach(f"__{symbol}__", _binary(function))
@@ -207,9 +208,19 @@ def _deepcopy(self, memo):
         made = made.as_subclass(self.__class__)
     made.requires_grad_(self.requires_grad)
     memo[id(self)] = made
+    made.__dict__.update(copy.deepcopy(self.__dict__, memo))
     if self.grad is not None:
         made.grad = _deepcopy(self.grad, memo)
     return made
+
+
+def _copy(self):
+    """A tensor that shares the memory, for `copy.copy`."""
+    made = self.detach()
+    if self.__class__ is not Tensor:
+        made = made.as_subclass(self.__class__)
+    made.__dict__.update(self.__dict__)
+    return made.requires_grad_() if self.requires_grad else made
 
 
 def _as_subclass(self, cls):
@@ -289,6 +300,7 @@ def attach_protocols():
     Tensor.__index__ = copies.to_index
     Tensor.__array__ = copies.array_protocol
     Tensor.__array_wrap__ = _array_wrap
+    Tensor.__copy__ = _copy
     Tensor.__deepcopy__ = _deepcopy
     Tensor.as_subclass = _as_subclass
     for name, getter in PROPERTIES.items():

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .registry import FLOAT, SAME, T, check, op, rows
+from .registry import FLOAT, SAME, T, check, composite, op, rows
 from .safe import broadcast, const, is_bool, is_complex, is_float, is_nan, magnitude, select, title
 
 _EVERY = "f m i o"
@@ -153,10 +153,10 @@ def neg(input: T):
     return lax.neg(input)
 
 
-@op(SAME, variants="f m")
-def positive(input: T):
+@composite("f m")
+def positive(input):
     """The tensor itself; RuntimeError for booleans."""
-    check(not is_bool(input), "The `+` operator, on a bool tensor is not supported.")
+    check(input.dtype.kind != "b", "The `+` operator, on a bool tensor is not supported.")
     return input
 
 

@@ -278,7 +278,7 @@ def _affine(x, w, b):
     return y if b is None else y + b
 
 
-@op(SAME, accepts="f", variants="p", grad_name="ThnnFusedLstmCellBackward0")
+@op(SAME, accepts="f", variants="p", grad_name="MulBackward0")
 def lstm_cell_step(
     input: T,
     h: T,
@@ -302,7 +302,7 @@ def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     return ops.lstm_cell_step(input, hx[0], hx[1], w_ih, w_hh, b_ih, b_hh)
 
 
-@op(SAME, accepts="f", variants="f", grad_name="ThnnFusedGruCellBackward0")
+@op(SAME, accepts="f", variants="f", grad_name="AddBackward0")
 def gru_cell(
     input: T,
     hx: T,

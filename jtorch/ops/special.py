@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from .registry import FLOAT, TS, T, check, op, rows
-from .safe import is_nan, is_symbolic_zero, select
+from .safe import is_nan, is_symbolic_zero, select, widen
 
 _BOTH = "f m i o S"
 _DOC = {
@@ -25,9 +25,38 @@ _DOC = {
     "sinc": "sin(pi * input) / (pi * input), and 1 at 0.",
 }
 
-rows(FLOAT, "buif", _BOTH, doc=_DOC, erf=lax.erf, erfc=lax.erfc, erfinv=lax.erf_inv, i0=jsp.i0)
-rows(FLOAT, "buif", "S o", doc=_DOC, i0e=jsp.i0e, i1=jsp.i1, i1e=jsp.i1e, log_ndtr=jsp.log_ndtr)
+rows(FLOAT, "buif", _BOTH, doc=_DOC, erf=lax.erf, erfc=lax.erfc, erfinv=lax.erf_inv)
+rows(FLOAT, "buif", "S o", doc=_DOC, i0e=jsp.i0e, i1e=jsp.i1e, log_ndtr=jsp.log_ndtr)
 rows(FLOAT, "buifc", _BOTH, doc=_DOC, sinc=jnp.sinc)
+
+
+@jax.custom_jvp
+def _i1(x):
+    return jsp.i1(x)
+
+
+@_i1.defjvp
+def _i1_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    small = abs(x) < jnp.finfo(x.dtype).eps
+    safe = select(small, 1, x)
+    return _i1(x), select(small, 0.5, _i0(safe) - _i1(safe) / safe) * dx
+
+
+# JAX differentiates these through |x|, whose slope at 0 it takes for 1.
+@jax.custom_jvp
+def _i0(x):
+    return jsp.i0(x)
+
+
+@_i0.defjvp
+def _i0_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _i0(x), _i1(x) * dx
+
+
+rows(FLOAT, "buif", _BOTH, doc=_DOC, i0=_i0)
+rows(FLOAT, "buif", "S o", doc=_DOC, i1=_i1)
 
 
 @op(FLOAT, accepts="buif", variants="S o")
@@ -139,6 +168,10 @@ _zeta.defjvp(_zeta_jvp, symbolic_zeros=True)
 
 
 def _polygamma(x, n):
+    return _derivative(widen(x), n).astype(x.dtype)
+
+
+def _derivative(x, n):
     check(n >= 0, "polygamma(n, x) does not support negative n.")
     if n == 0:
         return _digamma(x)

@@ -1,6 +1,7 @@
-"""torch's names of autograd nodes where they do not follow from the operation's own name.
+"""What torch shows of operations and their declarations do not say: names of autograd nodes, and the memory layout of
+results.
 
-Scripts see them in printed tensors: `grad_fn=<AddmmBackward0>`. A name may depend on what the operation was given.
+Scripts see the names in printed tensors: `grad_fn=<AddmmBackward0>`. A name may depend on what the operation was given.
 """
 
 from .._engine.signature import Operation
@@ -39,8 +40,8 @@ def _linear(sig):
 
 
 NAMES = {
-    "sum": _reduction("Sum"), "mean": _reduction("Mean"), "prod": _reduction("Prod"), "clamp": _clamp, "pow": _pow,
-    "matmul": _matmul, "linear": _linear, "einsum": "ViewBackward0", "layer_norm": "NativeLayerNormBackward0",
+    "sum": _reduction("Sum"), "mean": _reduction("Mean"), "prod": _reduction("Prod"), "clamp": _clamp, "pow_general": _pow,
+    "matmul": _matmul, "linear": _linear, "einsum_of": "ViewBackward0", "layer_norm": "NativeLayerNormBackward0",
     "square": "PowBackward0", "l1_loss": "MeanBackward0", "relu6": "HardtanhBackward0", "softmin": "SoftmaxBackward0",
     "constant_pad": "ConstantPadNdBackward0", "max_pool1d": "SqueezeBackward1", "selu": "EluBackward0",
     "rsub": lambda sig: f"RsubBackward{int(sig.avals[1].scalar)}", "logsigmoid": "LogSigmoidBackward0",
@@ -49,9 +50,20 @@ NAMES = {
 }  # fmt: skip
 
 
-def name_nodes():
-    """Give the operations their names."""
+# Operations that promote nothing, but whose results lie in memory as their operands do.
+ELEMENTWISE = frozenset(
+    "abs neg conj_physical bitwise_not logical_not sign floor ceil round relu isnan isinf isfinite isposinf isneginf square "
+    "frac trunc positive nan_to_num signbit sgn angle isclose lerp where_select complex flip pow_fixed".split()
+)
+# Operations on several tensors whose results are row-major all the same.
+NOT_ELEMENTWISE = frozenset(("cat", "stack"))
+
+
+def annotate():
+    """Complete what the operations say about themselves."""
     for operation in Operation.everything:
-        name = NAMES.get(operation.name)
-        if name is not None:
-            operation.grad_name = name
+        operation.grad_name = NAMES.get(operation.name, operation.grad_name)
+        if operation.name in ELEMENTWISE:
+            operation.elementwise = True
+        elif operation.name in NOT_ELEMENTWISE:
+            operation.elementwise = False
