@@ -206,7 +206,7 @@ def resnet18():
 
 
 def _lstm_layer(p, xs):
-    """xs: (length, batch, hidden). The input's part of the gates is computed for all times at once."""
+    """xs: (length, batch, hidden). The inputs' part of the gates is computed at once."""
     hidden = xs.shape[-1]
     inputs = xs @ p["wi"] + p["b"]
 

@@ -125,7 +125,9 @@ class Translator:
     def _tensor(self, t):
         if t.layout != torch.strided:
             raise Missing(f"layout {t.layout}")
-        if t.is_meta or t.dim() > 64 or not _has_memory(t):
+        if t.is_meta:
+            return jtorch.empty(tuple(t.shape), dtype=self._named(t.dtype), device="meta")
+        if t.dim() > 64 or not _has_memory(t):
             raise Missing("a tensor that NumPy cannot hold")
         if self._named(t.dtype).name.startswith("float8"):
             raise Missing(f"{t.dtype} tensors cannot be carried over through NumPy")

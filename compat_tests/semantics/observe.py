@@ -126,7 +126,7 @@ def error_differences(want, got, path):
 
 
 def compare(program, jtorch):
-    """How a program's outcomes in torch and jtorch differ: a list of texts, empty when they agree."""
+    """How a program's outcomes in torch and jtorch differ: texts, none when they agree."""
     want, got = run(torch, program), run(jtorch, program)
     if isinstance(want, (NameError, AttributeError, ImportError)):
         return [f"the program itself is broken: {want!r}"]

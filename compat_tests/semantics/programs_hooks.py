@@ -600,7 +600,7 @@ def function_attributes_and_none_saved(torch):
 
         @staticmethod
         def backward(ctx, g):
-            x, w = ctx.saved_tensors
+            _, w = ctx.saved_tensors
             return (g * 2 if w is None and ctx.note == "kept" else None), None
 
     x = _leaf(torch)

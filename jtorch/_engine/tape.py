@@ -411,7 +411,9 @@ class TensorHook:
 def _run_pre_hook(_, hook, incoming, walk, wrap, unwrap):
     if isinstance(hook, TensorHook):
         g = incoming[hook.nr]
-        before = None if g is None else _tensor(g, walk, wrap)
+        if g is None:
+            return incoming
+        before = _tensor(g, walk, wrap)
         changed = hook.fn(before)
         if changed is not None:
             check_replacement(hook.fn, before, changed)
@@ -430,8 +432,6 @@ def check_replacement(hook, before, after):
     if not hasattr(after, "_aval"):
         raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     name = getattr(hook, "__name__", type(hook).__name__)
-    if before is None:
-        raise RuntimeError(f"can't replace a None gradient with a non-None value in hook '{name}'")
     for what, have, want in (
         ("type", after._aval.dtype, before._aval.dtype), ("size", after._aval.shape, before._aval.shape),
     ):  # fmt: skip

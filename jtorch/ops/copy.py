@@ -452,6 +452,12 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
+@composite("f m")
+def resize_as_(self, the_template, *, memory_format=contiguous_format):
+    """Change the sizes in place to those of `the_template`."""
+    return ops.resize_in_place(self, *the_template.shape, memory_format=memory_format)
+
+
 @composite("m", name="resize_")
 def resize_in_place(self, *size, memory_format=contiguous_format):
     """Change the sizes in place; elements that remain keep their order in the storage."""

@@ -152,6 +152,9 @@ def gradient(input, *, spacing=1, dim=None, edge_order=1):
     """
     check(edge_order in (1, 2), "torch.gradient only supports edge_order=1 and edge_order=2.")
     dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    wrapped = [d % max(input.ndim, 1) for d in dims]
+    repeated = [d for i, d in enumerate(wrapped) if d in wrapped[:i]]
+    check(not repeated, lambda: f"dim {repeated[0]} appears multiple times in the list of dims")
     spacing = 1 if spacing is None else spacing
     each = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
     check(

@@ -163,10 +163,11 @@ def householder_product(input: T, tau: T):
         "torch.linalg.householder_product: input.shape[-1] must be greater than or equal to "
         "tau.shape[-1]",
     )
-    return _reflected(input, tau, n)
+    return reflected(input, tau, n)
 
 
-def _reflected(input, tau, n):
+def reflected(input, tau, n):
+    """The first n columns of the product of the reflectors (input, tau)."""
     # The product of I - tau_i v_i v_i^H is I - V (I + D S)^-1 D V^H, with D = diag(tau) and S the
     # strict upper triangle of V^H V (the compact WY form); it has a derivative, LAPACK's has none.
     m, k = input.shape[-2], tau.shape[-1]
@@ -475,6 +476,8 @@ def lstsq(A, B, rcond=None, *, driver=None):
         "torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's "
         f"dtype {type_name(A.dtype)} and other's dtype {type_name(B.dtype)}",
     )
+    check(A.ndim >= 2, "torch.linalg.lstsq: input must have at least 2 dimensions.")
+    check(B.ndim >= 1, "torch.linalg.lstsq: other must have at least 1 dimension.")
     vector = A.ndim - 1 == B.ndim and tuple(B.shape) == tuple(A.shape)[:-1]
     b = ops.unsqueeze(B, -1) if vector else B
     check(

@@ -399,6 +399,8 @@ def cov_of(input: T, fweights: T | None = None, aweights: T | None = None, corre
     weights = None
     for w in (fweights, aweights):
         if w is not None:
+            name = "fweights" if w is fweights else "aweights"
+            guard(jnp.any(w < 0), RuntimeError, f"cov(): {name} cannot be negative")
             weights = w.astype(x.dtype) if weights is None else weights * w.astype(x.dtype)
     total = jnp.asarray(n, x.dtype) if weights is None else weights.sum()
     mean = (x if weights is None else x * weights).sum(1, keepdims=True) / total
@@ -410,12 +412,35 @@ def cov_of(input: T, fweights: T | None = None, aweights: T | None = None, corre
     return weighted @ adjoint(centred) / jnp.maximum(norm, jnp.zeros((), norm.dtype))
 
 
+def _check_weights(name, weights, matrix, kinds, kind):
+    """Raise torch's errors unless there is one weight for each observation."""
+    if weights is None:
+        return
+    check(
+        weights.ndim <= 1,
+        f"cov(): expected {name} to have one or fewer dimensions but got {name} with "
+        f"{weights.ndim} dimensions",
+    )
+    check(
+        weights.dtype.kind in kinds,
+        f"cov(): expected {name} to have {kind} dtype but got {name} with "
+        f"{type_name(weights.dtype)} dtype",
+    )
+    check(
+        weights.numel() == matrix.shape[1],
+        f"cov(): expected {name} to have the same numel as there are observations in the input but "
+        f"got {weights.numel()} != {matrix.shape[1]}",
+    )
+
+
 @composite("f m")
 def cov(input, *, correction=1, fweights=None, aweights=None):
     """The covariance matrix of the variables in the rows of `input` (at most 2-D)."""
     check(input.ndim <= 2, f"cov(): expected input to have two or fewer dimensions but got an "
           f"input with {input.ndim} dimensions")  # fmt: skip
     matrix = ops.reshape(input, (1, -1)) if input.ndim < 2 else input
+    _check_weights("fweights", fweights, matrix, "ui", "integral")
+    _check_weights("aweights", aweights, matrix, "f", "floating point")
     out = ops.cov_of(matrix, fweights, aweights, int(correction))
     return ops.reshape(out, ()) if matrix.shape[0] == 1 else out
 

@@ -631,6 +631,10 @@ def linear_cross_entropy(
     options=None,
 ):
     """Cross entropy of the logits `linear(input, linear_weight, linear_bias)`."""
+    check(
+        input.ndim in (1, 2),
+        f"expected input with dimensionality 1 or 2, got {input.ndim}",
+    )
     logits = ops.linear(input, linear_weight, linear_bias)
     ignored = -100 if ignore_index is None else ignore_index
     return ops.cross_entropy(

@@ -379,6 +379,10 @@ def group_norm(
     Raises RuntimeError when the groups do not divide the channels.
     """
     check(
+        input.ndim >= 2,
+        f"Expected at least 2 dimensions for input tensor but received {input.ndim}",
+    )
+    check(
         math.prod(input.shape) != num_groups,
         "Expected more than 1 value per channel when training, got input size "
         f"torch.Size({list(input.shape)})",

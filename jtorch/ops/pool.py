@@ -89,7 +89,7 @@ def _check_rank(name, n, input):
         f"{name}(): Expected {n + 1}D or {n + 2}D tensor, but got {list(input.shape)}",
     )
     check(
-        all(input.shape[1:]),
+        all(input.shape[1:] if input.ndim == n + 2 else input.shape),
         f"{name}(): Expected input to have non-zero size for non-batch dimensions, but got sizes "
         f"{list(input.shape)}",
     )
@@ -499,7 +499,10 @@ def max_unpool(input: T, indices: T, size: tuple):
     flat = lax.reshape(indices, (rows, math.prod(input.shape[-n:])))
     values = lax.reshape(input, flat.shape)
     row = lax.broadcasted_iota(jnp.int64, flat.shape, 0)
-    out = jnp.zeros((rows, plane), input.dtype).at[row, flat].set(values, mode="drop")
+    # Declared unique, every value gets the gradient of its place, as in torch, also where several
+    # were put at the same one.
+    start = jnp.zeros((rows, plane), input.dtype)
+    out = start.at[row, flat].set(values, mode="drop", unique_indices=True)
     return lax.reshape(out, (*lead, *size))
 
 

@@ -56,7 +56,16 @@ def _mean_step(x, dim, count):
     return total / expand(jnp.asarray(real.sum(1), x.dtype), total.ndim, dim)
 
 
+def _check_room(n, input):
+    check(
+        n == 1 or input.ndim > n,
+        f"Input dimension should be at least {n + 1}",
+        ValueError,
+    )
+
+
 def _adaptive_avg(name, n, input, output_size):
+    _check_room(n, input)
     _check_rank(name, n, input)
     x = widen(input)
     for back, count in enumerate(reversed(_targets(output_size, n, x.shape)), 1):
@@ -65,6 +74,7 @@ def _adaptive_avg(name, n, input, output_size):
 
 
 def _adaptive_max(name, n, input, output_size):
+    _check_room(n, input)
     _check_rank(name, n, input)
     x = input
     index = _places(x, n)

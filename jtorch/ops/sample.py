@@ -274,3 +274,15 @@ def affine_grid(theta, size, align_corners=None):
     )
     check(min(size) > 0, f"Expected non-zero, positive output size. Got {size}", ValueError)
     return ops.affine_grid_generator(theta, size, bool(align_corners))
+
+
+@composite("f")
+def grid_sampler_2d(input, grid, interpolation_mode, padding_mode, align_corners):
+    """`grid_sampler` of images (N, C, H, W)."""
+    return ops.grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+@composite("f")
+def grid_sampler_3d(input, grid, interpolation_mode, padding_mode, align_corners):
+    """`grid_sampler` of volumes (N, C, D, H, W)."""
+    return ops.grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)

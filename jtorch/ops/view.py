@@ -15,7 +15,7 @@ from .._engine.call import apply_view
 from .._engine.signature import Operation, contiguous_strides
 from .._engine.storage import Runtime, ViewOp
 from .._engine import tensor
-from .._engine.tensor import Meta, _share
+from .._engine.tensor import Meta, Tensor, _share
 from .registry import check, composite, sizes, to_tuple, wrap_dim, wrap_dims
 
 
@@ -251,6 +251,10 @@ def narrow(input, dim, start, length):
     check(length >= 0, "narrow(): length must be non-negative.")
     dim = wrap_dim(dim, input._aval.ndim)
     size = input._aval.shape[dim]
+    check(
+        not isinstance(start, Tensor) or (start.ndim == 0 and start.dtype.kind in "ui"),
+        "start must be an 0-dim integral Tensor.",
+    )
     start = int(start)
     if not -size <= start <= size:
         raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")

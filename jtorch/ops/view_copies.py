@@ -128,3 +128,11 @@ def split_with_sizes_copy(input, split_sizes, dim=0, *, out=None):
 def unbind_copy(input, dim=0, *, out=None):
     """Copies of the parts of `unbind`."""
     return _deliver(tuple(_dense(p) for p in input.unbind(dim)), out)
+
+
+@composite("f m o")
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    """A copy of `input` with `src` written where `as_strided` would look."""
+    out = input.clone()
+    out.as_strided(size, stride, storage_offset).copy_(src)
+    return out

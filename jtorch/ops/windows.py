@@ -11,8 +11,8 @@ def _window(name, length, periodic, formula, dtype, device, requires_grad, layou
     """`formula` on `length` places. A periodic window is a symmetric one without its last place."""
     check(
         layout is None or str(layout) == "torch.strided",
-        f"{name} is not implemented for layout {layout}; use torch.strided",
-        NotImplementedError,
+        f"{name} is implemented for strided tensors only, got: {layout}",
+        ValueError,
     )
     dtype = dtypes.get_default_dtype() if dtype is None else dtype
     check(

@@ -1,0 +1,48 @@
+"""QR factorizations as LAPACK keeps them: products of Householder reflectors."""
+
+import numpy as np
+
+from .decomp import reflected
+from .linalg import adjoint
+from .registry import SAME, T, check, composite, from_host, host, op, return_type
+
+
+@composite("f m o")
+def geqrf(input):
+    """(a, tau) of `input` (*, m, n): R in the upper triangle of a, below it and in tau (*, min(m, n))
+    the reflectors whose product is Q.
+    """
+    check(input.ndim >= 2, "torch.geqrf: input must have at least 2 dimensions.")
+    array = host(input)
+    reflectors, tau = np.linalg.qr(array, mode="raw")
+    packed = np.ascontiguousarray(np.swapaxes(reflectors, -1, -2)).astype(array.dtype)
+    results = (packed, tau.astype(array.dtype))
+    return return_type("geqrf", "a tau")([from_host(r, input.device) for r in results])
+
+
+@op(SAME, accepts="fc", variants="f m o")
+def ormqr(input: T, tau: T, other: T, left: bool = True, transpose: bool = False):
+    """Q @ other, or other @ Q unless `left`, with Q the (m, m) product of the reflectors (input, tau).
+
+    `transpose` takes the adjoint of Q. RuntimeError when the sizes do not fit.
+    """
+    check(input.ndim >= 2, "torch.ormqr: input must have at least 2 dimensions.")
+    check(other.ndim >= 2, "torch.ormqr: other must have at least 2 dimensions.")
+    side = other.shape[-2 if left else -1]
+    check(
+        side == input.shape[-2],
+        f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]",
+    )
+    check(
+        side >= tau.shape[-1],
+        f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to "
+        "tau.shape[-1]",
+    )
+    check(
+        input.ndim == other.ndim == tau.ndim + 1,
+        "torch.ormqr: Expected input and other to have the same number of dimensions, and tau one "
+        f"less, but got {input.ndim}, {other.ndim} and {tau.ndim}",
+    )
+    Q = reflected(input, tau, side)
+    Q = adjoint(Q) if transpose else Q
+    return Q @ other if left else other @ Q
