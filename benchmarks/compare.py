@@ -22,13 +22,19 @@ ROUND_SECONDS = 0.6
 # A step counts as hot when it takes at most so many times the median of the last ones.
 HOT = 2.0
 WARM_STEPS = 40
+# Slow steps are warmed up for so many seconds, but at least this often.
+WARM_SECONDS, LEAST_WARM_STEPS = 15.0, 16
 
 
 def warm_up(side):
     """Train step by step until the speed is steady: first step, seconds until hot, step seconds."""
-    walls = [side.ask([1, 1])[0] for _ in range(WARM_STEPS)]
-    usual = statistics.median(walls[-10:])
-    slow = [i for i, wall in enumerate(walls[:-10]) if wall > HOT * usual]
+    walls = []
+    while len(walls) < WARM_STEPS:
+        walls.append(side.ask([1, 1])[0])
+        if len(walls) >= LEAST_WARM_STEPS and sum(walls) > WARM_SECONDS:
+            break
+    usual = statistics.median(walls[-6:])
+    slow = [i for i, wall in enumerate(walls[:-6]) if wall > HOT * usual]
     hot_at = slow[-1] + 1 if slow else 0
     return {"first_step": walls[0], "to_hot": sum(walls[:hot_at]), "usual": usual}
 
@@ -38,6 +44,11 @@ def steps_in_round(usual, every):
     return -(-steps // every) * every
 
 
+def rounds_of(rounds, usual, every):
+    """Fewer rounds where one takes long."""
+    return rounds if usual * every < 1 else max(3, rounds // 3)
+
+
 def compare(workload, sides, rounds):
     """Measurements of a workload on every side."""
     running = [Side(name, workload) for name in sides]
@@ -45,9 +56,10 @@ def compare(workload, sides, rounds):
         result = {s.name: {"setup": s.setup, **warm_up(s)} for s in running}
         for every in EVERY:
             times = {s.name: [] for s in running}
-            for s in running:  # the other way of looking may need executables of its own
-                s.ask([steps_in_round(result[s.name]["usual"], every) + 20 * every, every])
-            for number in range(rounds):
+            usual = max(result[s.name]["usual"] for s in running)
+            for s in running:  # another way of looking may need executables of its own
+                s.ask([max(1, min(20, int(3 / usual / every))) * every, every])
+            for number in range(rounds_of(rounds, usual, every)):
                 # turn the order, so that nobody always follows the same neighbour
                 for s in running[number % len(running) :] + running[: number % len(running)]:
                     steps = steps_in_round(result[s.name]["usual"], every)

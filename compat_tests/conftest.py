@@ -30,12 +30,13 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    """Leave out the tests marked `full` unless --full was given."""
     if config.getoption("--full"):
         return
-    skip = pytest.mark.skip(reason="only with --full")
-    for item in items:
-        if "full" in item.keywords:
-            item.add_marker(skip)
+    left_out = [item for item in items if "full" in item.keywords]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if "full" not in item.keywords]
 
 
 @pytest.fixture

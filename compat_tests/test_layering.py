@@ -27,6 +27,7 @@ FLOORS = {
     "func": 3,
     "legacy": 3,
     "linalg": 3,
+    "masked": 3,
     "random": 3,
     "return_types": 3,
     "signal": 3,

@@ -72,6 +72,7 @@ from . import (
     fft,
     jit,
     linalg,
+    masked,
     mps,
     nn,
     onnx,

@@ -9,8 +9,17 @@ import numpy as np
 from . import dtypes, tape, trace
 from .signature import PYTHON_NUMBERS, Operation
 from .storage import Runtime, elementwise_strides, overlaps
-from .tensor import Tensor, _fresh_edge, _replace, make_view, value_of, wrap, wrap_strided
 from .tape import LEGACY_NAMES, TapeNode
+from .tensor import (
+    MADE_WITHOUT_GRAD,
+    Tensor,
+    _fresh_edge,
+    _replace,
+    make_view,
+    value_of,
+    wrap,
+    wrap_strided,
+)
 from .value import Value
 
 mode = tape.mode
@@ -179,7 +188,12 @@ def _restride(t, args):
     if not operands or not aval.ndim:
         return t
     strides = elementwise_strides(aval.shape, operands)
-    return wrap_strided(t._st.value, t._edge, strides) if strides != aval.strides else t
+    if strides == aval.strides:
+        return t
+    made = wrap_strided(t._st.value, t._edge, strides)
+    # The tape may watch the version of the result.
+    made._vc = t._vc
+    return made
 
 
 def apply_view(view_op, t, attrs, label=None):
@@ -237,12 +251,12 @@ def cast(t, dtype):
 
 _to_dtype.elementwise = True
 
-_expand_copy = Operation("copy", lambda attrs, avals: lambda a: (_expanded(a, attrs),), grad_name="CopyBackwards")
+_expand_copy = Operation("copy", lambda attrs, avals: lambda a: (_expanded(a, attrs),), grad_name="torch::autograd::CopyBackwards")
 
 
 # Over a destination that requires grad, which goes on requiring it though its old contents get no gradient.
 _copy_over = Operation(
-    "copy", lambda attrs, avals: lambda old, a: (_expanded(a, attrs),), grad_name="CopyBackwards"
+    "copy", lambda attrs, avals: lambda old, a: (_expanded(a, attrs),), grad_name="torch::autograd::CopyBackwards"
 )
 
 
@@ -273,16 +287,6 @@ def np_broadcast(a, shape):
     return jnp.broadcast_to(a, shape)
 
 
-def _refuse_made_without_grad(view):
-    if view is not None and view.base is not None and view.base._edge is not None:
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
-            "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
-            "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
-            "you want the inplace to be tracked)."
-        )
-
-
 def check_writable(t, uniform=False):
     """Raise torch's error when `t` may not be written to in place; `uniform`: every element gets the same value."""
     view = t._view
@@ -291,7 +295,8 @@ def check_writable(t, uniform=False):
             if t._meta is not None and t._meta.refusal is not None:
                 raise RuntimeError(t._meta.refusal)
             if t._edge is None:
-                _refuse_made_without_grad(view)
+                if view is not None and view.base is not None and view.base._edge is not None:
+                    raise RuntimeError(MADE_WITHOUT_GRAD)
                 raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         if view is not None and view.base is not None and view.base._rg and view.base._edge is None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")

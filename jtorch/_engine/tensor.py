@@ -474,9 +474,29 @@ def make_view(t, op, attrs, value, edge):
     else:
         chain, base = (*view.chain, (op, attrs)), t if view.base is None else view.base
         strides, offset = view.strides, view.offset
+    if edge is not None and view is not None:
+        _inherit_refusal(s, t, base)
     geometry = op.geometry(t._aval.shape, strides, offset, attrs, value.aval)
     s._view = View(chain, base, value, t._st.version, base._edge, *geometry)
     return s
+
+
+MADE_WITHOUT_GRAD = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
+    "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both "
+    "inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+    "tracked)."
+)
+
+
+def _inherit_refusal(s, t, base):
+    """A view of a view that may not be written to in place may not be either."""
+    reason = t._meta.refusal if t._meta is not None else None
+    if reason is None and t._edge is None and base._edge is not None:
+        reason = MADE_WITHOUT_GRAD
+    if reason is not None:
+        s._meta = Meta()
+        s._meta.refusal = reason
 
 
 def make_storage_view(t, other):

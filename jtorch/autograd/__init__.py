@@ -1,7 +1,7 @@
 """`torch.autograd`: gradients."""
 
-from . import grad_mode, graph
 from .._engine.tape import Node
+from . import grad_mode, graph
 from .engine import backward, grad
 from .function import Function
 from .grad_mode import (

@@ -20,9 +20,14 @@ class GradientEdge(NamedTuple):
 
 
 def get_gradient_edge(tensor):
-    """The edge of a tensor, which `grad` and `backward` take in its place. RuntimeError if it does not require grad."""
+    """The edge of a tensor, which `grad` and `backward` take in its place.
+
+    Raises RuntimeError for a tensor that does not require grad.
+    """
     if not tensor.requires_grad:
-        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+        )
     node, nr = tensor._gradient_edge()
     return GradientEdge(tape.shown(node), nr)
 
@@ -46,7 +51,7 @@ _hooks = _Hooks()
 
 
 class _PackedNode(TapeNode):
-    """A node that keeps what a pack hook made of the tensors its gradient needs, instead of them."""
+    """A node that keeps, of the tensors its gradient needs, what a pack hook made of them."""
 
     __slots__ = ("packed", "unpack")
 
@@ -55,7 +60,10 @@ class _PackedNode(TapeNode):
         self.check()
         kept = self.saved
         self.saved = tuple(
-            [value_of(self.unpack(p)) if v is None else v for v, p in zip(kept, self.packed, strict=True)]
+            [
+                value_of(self.unpack(p)) if v is None else v
+                for v, p in zip(kept, self.packed, strict=True)
+            ]
         )
         try:
             return super().run(grads, walk)
@@ -68,7 +76,7 @@ class _PackedNode(TapeNode):
 
 
 def _make_node(pullback, operands, edges, versions=None, label=None):
-    """A node whose saved tensors go through the innermost pack hook of this thread, if there is one."""
+    """A node whose saved tensors go through the innermost pack hook of this thread, if any."""
     if not _hooks.stack:
         return TapeNode(pullback, operands, edges, versions, label)
     pack, node_unpack = _hooks.stack[-1]
@@ -81,7 +89,10 @@ def _make_node(pullback, operands, edges, versions=None, label=None):
 
 
 class saved_tensors_hooks:
-    """Inside, what operations save for backward is kept as `pack_hook(tensor)`; backward uses `unpack_hook` of that."""
+    """Inside, what operations save for backward is kept as `pack_hook(tensor)`.
+
+    Backward uses what `unpack_hook` makes of that.
+    """
 
     def __init__(self, pack_hook, unpack_hook):
         self.pack_hook = pack_hook

@@ -1,7 +1,7 @@
-"""What torch shows of operations and their declarations do not say: names of autograd nodes, and the memory layout of
-results.
+"""What torch shows of operations and their declarations do not say.
 
-Scripts see the names in printed tensors: `grad_fn=<AddmmBackward0>`. A name may depend on what the operation was given.
+The names of autograd nodes, which scripts see in printed tensors (`grad_fn=<AddmmBackward0>`) and
+which may depend on what the operation was given; and the memory layout of results.
 """
 
 from .._engine.signature import Operation
@@ -25,7 +25,12 @@ def _pow(sig):
     return "PowBackward0" if exponent.scalar else "PowBackward1" if base.ndim else "PowBackward2"
 
 
-_PRODUCTS = {(1, 1): "DotBackward0", (2, 1): "MvBackward0", (1, 2): "SqueezeBackward4", (2, 2): "MmBackward0"}
+_PRODUCTS = {
+    (1, 1): "DotBackward0",
+    (2, 1): "MvBackward0",
+    (1, 2): "SqueezeBackward4",
+    (2, 2): "MmBackward0",
+}
 
 
 def _matmul(sig):
@@ -40,20 +45,66 @@ def _linear(sig):
 
 
 NAMES = {
-    "sum": _reduction("Sum"), "mean": _reduction("Mean"), "prod": _reduction("Prod"), "clamp": _clamp, "pow_general": _pow,
-    "matmul": _matmul, "linear": _linear, "einsum_of": "ViewBackward0", "layer_norm": "NativeLayerNormBackward0",
-    "square": "PowBackward0", "l1_loss": "MeanBackward0", "relu6": "HardtanhBackward0", "softmin": "SoftmaxBackward0",
-    "constant_pad": "ConstantPadNdBackward0", "max_pool1d": "SqueezeBackward1", "selu": "EluBackward0",
-    "rsub": lambda sig: f"RsubBackward{int(sig.avals[1].scalar)}", "logsigmoid": "LogSigmoidBackward0",
-    "bce_with_logits": "BinaryCrossEntropyWithLogitsBackward0", "diag": "DiagEmbedBackward0",
-    "conj_physical": "ConjBackward0", "adaptive_avg_pool2d": "AdaptiveAvgPool2DBackward0", "max_pool2d": "MaxPool2DWithIndicesBackward0", "outer": "MulBackward0",
-}  # fmt: skip
+    "sum": _reduction("Sum"),
+    "mean": _reduction("Mean"),
+    "prod": _reduction("Prod"),
+    "clamp": _clamp,
+    "pow_general": _pow,
+    "matmul": _matmul,
+    "linear": _linear,
+    "einsum_of": "ViewBackward0",
+    "layer_norm": "NativeLayerNormBackward0",
+    "square": "PowBackward0",
+    "l1_loss": "MeanBackward0",
+    "relu6": "HardtanhBackward0",
+    "softmin": "SoftmaxBackward0",
+    "constant_pad": "ConstantPadNdBackward0",
+    "max_pool1d": "SqueezeBackward1",
+    "selu": "EluBackward0",
+    "rsub": lambda sig: f"RsubBackward{int(sig.avals[1].scalar)}",
+    "logsigmoid": "LogSigmoidBackward0",
+    "bce_with_logits": "BinaryCrossEntropyWithLogitsBackward0",
+    "diag": "DiagEmbedBackward0",
+    "conj_physical": "ConjBackward0",
+    "adaptive_avg_pool2d": "AdaptiveAvgPool2DBackward0",
+    "max_pool2d": "MaxPool2DWithIndicesBackward0",
+    "outer": "MulBackward0",
+}
 
 
 # Operations that promote nothing, but whose results lie in memory as their operands do.
 ELEMENTWISE = frozenset(
-    "abs neg conj_physical bitwise_not logical_not sign floor ceil round relu isnan isinf isfinite isposinf isneginf square "
-    "frac trunc positive nan_to_num signbit sgn angle isclose lerp where_select complex flip pow_fixed".split()
+    (
+        "abs",
+        "angle",
+        "bitwise_not",
+        "ceil",
+        "complex",
+        "conj_physical",
+        "flip",
+        "floor",
+        "frac",
+        "isclose",
+        "isfinite",
+        "isinf",
+        "isnan",
+        "isneginf",
+        "isposinf",
+        "lerp",
+        "logical_not",
+        "nan_to_num",
+        "neg",
+        "positive",
+        "pow_fixed",
+        "relu",
+        "round",
+        "sgn",
+        "sign",
+        "signbit",
+        "square",
+        "trunc",
+        "where_select",
+    )
 )
 # Operations on several tensors whose results are row-major all the same.
 NOT_ELEMENTWISE = frozenset(("cat", "stack"))

@@ -11,7 +11,7 @@ from .._engine import call, dtypes
 from .._engine import device as devices
 from .._engine.formats import contiguous_format, preserve_format
 from .._engine.signature import contiguous_strides
-from .._engine.storage import View, is_dense, same_order_strides
+from .._engine.storage import View, elementwise_strides, is_dense, same_order_strides
 from .._engine.tensor import Tensor, from_array, to_numpy, value_of, wrap, wrap_strided
 from .._engine.tensor import from_numpy as share_numpy
 from .registry import SAME, TS, T, check, composite, from_host, op, ops, sizes
@@ -32,8 +32,7 @@ def _format_strides(input, memory_format):
         strides = input.stride()
         if is_dense(shape, strides):
             return strides
-        order = sorted(range(len(shape)), key=lambda d: strides[d]) if 0 not in strides else None
-        return same_order_strides(shape, order) if order and input._aval.numel else input._aval.strides
+        return elementwise_strides(shape, [(shape, strides)]) if input._aval.numel else input._aval.strides
     check(
         len(shape) == len(memory_format.order),
         f"required rank {len(memory_format.order)} tensor to use {memory_format.name} format",

@@ -20,6 +20,11 @@ def masked_fill(input: T, mask: T, value: S):
         "masked_fill_ only supports boolean masks, but got mask with dtype "
         f"{dtypes.from_np(mask.dtype)!r}",
     )
+    check(
+        value.ndim == 0,
+        "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+        f"{value.ndim} dimension(s).",
+    )
     bad = np.issubdtype(value.dtype, np.complexfloating) and not jnp.issubdtype(
         input.dtype, jnp.complexfloating
     )

@@ -96,7 +96,9 @@ def vector_norm(x: T, ord: float = 2, dim=None, keepdim: bool = False, *, dtype:
         TypeError,
     )
     x = _converted(x, dtype, "linalg.vector_norm")
-    axes = _axes(dim, x.ndim)
+    # A scalar has a dimension 0 to be named, and none to be reduced.
+    axes = _axes(dim, max(x.ndim, 1)) if x.ndim or dim is not None else ()
+    axes = axes if x.ndim else ()
     empty = any(not x.shape[a] for a in axes)
     check(
         not (empty and (ord < 0 or ord == math.inf)),

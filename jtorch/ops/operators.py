@@ -5,10 +5,10 @@ import copy
 
 import numpy as np
 
-from .._engine import dtypes, printing
 from .._engine import device as devices
-from .._engine.tape import short_name
+from .._engine import dtypes, printing
 from .._engine.storage import Storage
+from .._engine.tape import short_name
 from .._engine.tensor import Tensor, copied_storage
 from . import copy as copies
 from .annotations import annotate

@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .._engine import dtypes
+from .._engine import dtypes, tensor
 from .._engine.call import apply_view
 from .._engine.signature import Operation, contiguous_strides
 from .._engine.storage import Runtime, ViewOp
-from .._engine import tensor
 from .._engine.tensor import Meta, Tensor, _share
 from .registry import check, composite, sizes, to_tuple, wrap_dim, wrap_dims
 
@@ -211,7 +210,7 @@ def as_parts(parts, name):
             break
         part._edge[0].label = name
         meta = part._meta = Meta()
-        meta.refusal = _SEVERAL.format(i, name)
+        meta.refusal = _SEVERAL.format(i, name.removesuffix("Backward0"))
     return parts
 
 
