@@ -1,181 +1,185 @@
-"""Time the same training steps in PyTorch, in jtorch and in hand-written JAX.
+"""Training speed against PyTorch eager and hand-written JAX.
 
-python benchmarks/run.py                        everything, a few minutes
-python benchmarks/run.py mlp gpt --rounds 9     some workloads, more rounds
-python benchmarks/run.py --sides jtorch jax     some sides
+    python benchmarks/run.py [--only mlp,gpt] [--sides torch,jtorch] [--rounds 15]
+    python benchmarks/run.py --check      the hand-written JAX steps do the same mathematics
 
-Every side runs in a process of its own. All processes of a workload stay alive and take turns, a
-round of steps each, so that what else the machine does hits all of them alike. The table shows
-medians
-over the rounds of the time of one step, its ratio to the others, the seconds until the first step
-was
-done (building and compiling included, importing not) and the peak memory. No compilation cache is
-used.
+Every side trains in a process of its own. The processes stay alive and take turns, so that what
+else happens on the machine hits all alike. Times are medians over the rounds; ratios are medians
+of the ratios within a round. Prints Markdown tables and writes `benchmarks/results.json`.
 """
 
 import argparse
 import json
-import os
 import platform
-import resource
 import statistics
-import subprocess
 import sys
-import time
-from pathlib import Path
 
-HERE = Path(__file__).parent
-SIDES = ("torch", "jtorch", "jax")
-# Steps of a round: about half a second of work.
-STEPS = {"chain": 200, "mlp": 60, "gpt": 5, "resnet18": 2, "lstm": 5}
+from sides import HERE, SIDES, Side
 
-
-# ---- one side: a process that makes a round of steps for every line it reads ----
-
-
-def worker(side, workload):
-    sys.path.insert(0, str(HERE))
-    build = load(side)[workload]
-    started = time.perf_counter()
-    step = build()
-    step().item()
-    say({"first_step": time.perf_counter() - started})
-    for _ in range(12):  # traces that repeat get compiled in the course of these
-        last = step()
-    last.item()
-    say({"ready": True})
-    for _ in sys.stdin:
-        started = time.perf_counter()
-        for _ in range(STEPS[workload]):
-            last = step()
-        last.item()
-        seconds = (time.perf_counter() - started) / STEPS[workload]
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        say({"seconds": seconds, "peak_mib": peak / (2**20 if sys.platform == "darwin" else 1024)})
+WORKLOADS = ("chain", "mlp", "gpt", "resnet18", "lstm")
+EVERY = (1, 10)
+ROUND_SECONDS = 0.6
+# A step counts as hot when it takes at most so many times the median of the last ones.
+HOT = 2.0
+WARM_STEPS = 40
+# Slow steps are warmed up for so many seconds, but at least this often.
+WARM_SECONDS, LEAST_WARM_STEPS = 15.0, 16
 
 
-def load(side):
-    if side == "jax":
-        import models_jax
-
-        return models_jax.WORKLOADS
-    if side == "jtorch":
-        import jtorch
-
-        jtorch.install()
-    import torch
-
-    torch.manual_seed(0)
-    import models_torch
-
-    return models_torch.WORKLOADS
+def warm_up(side):
+    """Train step by step until the speed is steady: first step, seconds until hot, step seconds."""
+    walls = []
+    while len(walls) < WARM_STEPS:
+        walls.append(side.ask([1, 1])[0])
+        if len(walls) >= LEAST_WARM_STEPS and sum(walls) > WARM_SECONDS:
+            break
+    usual = statistics.median(walls[-6:])
+    slow = [i for i, wall in enumerate(walls[:-6]) if wall > HOT * usual]
+    hot_at = slow[-1] + 1 if slow else 0
+    return {"first_step": walls[0], "to_hot": sum(walls[:hot_at]), "usual": usual}
 
 
-def say(message):
-    print(json.dumps(message), flush=True)
+def steps_in_round(usual, every):
+    steps = max(int(ROUND_SECONDS / usual), 2)
+    return -(-steps // every) * every
 
 
-# ---- all sides ----
+def rounds_of(rounds, usual, every):
+    """Fewer rounds where one takes long."""
+    return rounds if usual * every < 1 else max(3, rounds // 3)
 
 
-class Side:
-    """A worker process and what it measured."""
-
-    def __init__(self, name, workload):
-        environment = {**os.environ, "JTORCH_CACHE_DIR": ""}
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")])
-        )
-        command = [sys.executable, __file__, "--worker", name, workload]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.first_step = self.hear()["first_step"]
-        self.hear()
-        self.rounds = []
-        self.peak_mib = 0.0
-
-    def hear(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{' '.join(self.process.args)} failed")
-        return json.loads(line)
-
-    def round(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        measured = self.hear()
-        self.rounds.append(measured["seconds"])
-        self.peak_mib = measured["peak_mib"]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
-
-    def result(self):
-        return {
-            "median_ms": 1000 * statistics.median(self.rounds),
-            "fastest_ms": 1000 * min(self.rounds),
-            "first_step_s": self.first_step,
-            "peak_mib": self.peak_mib,
-            "rounds_ms": [1000 * s for s in self.rounds],
-        }
-
-
-def measure(workload, sides, rounds):
-    running = {}
+def compare(workload, sides, rounds):
+    """Measurements of a workload on every side."""
+    running = [Side(name, workload) for name in sides]
     try:
-        for name in sides:
-            running[name] = Side(name, workload)
-        for _ in range(rounds):
-            for side in running.values():
-                side.round()
-        return {name: side.result() for name, side in running.items()}
+        result = {s.name: {"setup": s.setup, **warm_up(s)} for s in running}
+        for every in EVERY:
+            times = {s.name: [] for s in running}
+            usual = max(result[s.name]["usual"] for s in running)
+            for s in running:  # another way of looking may need executables of its own
+                s.ask([max(1, min(20, int(3 / usual / every))) * every, every])
+            for number in range(rounds_of(rounds, usual, every)):
+                # turn the order, so that nobody always follows the same neighbour
+                for s in running[number % len(running) :] + running[: number % len(running)]:
+                    steps = steps_in_round(result[s.name]["usual"], every)
+                    wall, cpu, _ = s.ask([steps, every])
+                    times[s.name].append((wall / steps, cpu / steps))
+            for s in running:
+                result[s.name][f"every_{every}"] = summary(times, s.name)
+        for s in running:
+            result[s.name]["memory"] = s.ask("memory")
+        return result
     finally:
-        for side in running.values():
-            side.close()
+        for s in running:
+            s.close()
 
 
-def table(results, sides):
-    """The results as a Markdown table."""
-    ratios = [s for s in ("torch", "jax") if s in sides and "jtorch" in sides]
-    head = ["workload", *(f"{s} ms" for s in sides), *(f"jtorch / {s}" for s in ratios)]
-    head += [f"first step {s} s" for s in sides] + [f"peak {s} MiB" for s in sides]
-    rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    for workload, of in results.items():
-        row = [workload, *(f"{of[s]['median_ms']:.2f}" for s in sides)]
-        row += [f"{of['jtorch']['median_ms'] / of[s]['median_ms']:.2f}" for s in ratios]
-        row += [f"{of[s]['first_step_s']:.2f}" for s in sides]
-        row += [f"{of[s]['peak_mib']:.0f}" for s in sides]
-        rows.append(row)
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def summary(times, name):
+    """Median wall and CPU seconds of a step, and the median ratios to the other sides."""
+    own = times[name]
+    found = {"wall": median(own, 0), "cpu": median(own, 1), "best": min(t[0] for t in own)}
+    for other, theirs in times.items():
+        if other != name:
+            pairs = list(zip(own, theirs, strict=True))
+            found[f"wall/{other}"] = statistics.median(a[0] / b[0] for a, b in pairs)
+            found[f"cpu/{other}"] = statistics.median(a[1] / b[1] for a, b in pairs)
+    return found
+
+
+def median(times, column):
+    return statistics.median(t[column] for t in times)
+
+
+# ------------------------------------------------------------------------------------ tables
+def table(heads, rows):
+    lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def milliseconds(seconds):
+    return f"{seconds * 1e3:.3g}" if seconds < 0.1 else f"{seconds * 1e3:.0f}"
+
+
+def steady_table(results, sides):
+    heads = ["workload", "look every", *[f"{s} ms" for s in sides], *[f"{s} CPU ms" for s in sides]]
+    others = [s for s in sides if s != "jtorch"] if "jtorch" in sides else []
+    heads += [f"jtorch/{s}" for s in others] + [f"CPU jtorch/{s}" for s in others]
+    rows = []
+    for name, by_side in results.items():
+        for every in EVERY:
+            at = {s: by_side[s][f"every_{every}"] for s in sides}
+            row = [name, str(every)]
+            row += [milliseconds(at[s][kind]) for kind in ("wall", "cpu") for s in sides]
+            row += [f"{at['jtorch'][f'{k}/{s}']:.2f}" for k in ("wall", "cpu") for s in others]
+            rows.append(row)
+    return table(heads, rows)
+
+
+def start_table(results, sides):
+    kinds = {"setup": "set-up s", "first_step": "first step s", "to_hot": "to hot s"}
+    heads = ["workload", *[f"{s} {k}" for k in kinds.values() for s in sides]]
+    heads += [f"{s} peak MB" for s in sides]
+    rows = []
+    for name, by_side in results.items():
+        row = [name] + [f"{by_side[s][k]:.2f}" for k in kinds for s in sides]
+        rows.append(row + [f"{by_side[s]['memory'] / 1e6:.0f}" for s in sides])
+    return table(heads, rows)
+
+
+# ------------------------------------------------------------------------------------- check
+def check(names):
+    """The first losses of torch and hand-written JAX from the same start must agree."""
+    import numpy as np
+    import steps_jax
+    import steps_torch
+
+    worst = 0.0
+    for name in names:
+        step = steps_torch.WORKLOADS[name]()
+        arrays = [tuple(t.numpy() for t in b) for b in step.batches] if step.model else None
+        if step.model is None:
+            start = None, [b.item() for b in step.batches]
+        else:
+            state = {k: v.numpy().copy() for k, v in step.model.state_dict().items()}
+            start = state, arrays
+        ours = steps_jax.WORKLOADS[name](start)
+        pairs = [(step().item(), float(ours())) for _ in range(3)]
+        gap = max(abs(a - b) / max(abs(a), 1.0) for a, b in pairs)
+        worst = max(worst, gap)
+        print(f"{name:10s} worst difference {gap:.1e}   {np.round(pairs, 5).tolist()}")
+    return worst < 1e-4
+
+
+def names_in(text, known):
+    chosen = text.split(",") if text else list(known)
+    unknown = set(chosen) - set(known)
+    if unknown:
+        raise SystemExit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    return chosen
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("workloads", nargs="*", default=list(STEPS), help=", ".join(STEPS))
-    parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=SIDES)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--output", type=Path, default=HERE / "results.json")
-    parser.add_argument("--worker", nargs=2, metavar=("SIDE", "WORKLOAD"), help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", help="workloads, with commas between")
+    parser.add_argument("--sides", help="of torch, jtorch, jax")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--output", default=str(HERE / "results.json"))
+    parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    if args.worker:
-        worker(*args.worker)
-        return
-    unknown = [w for w in args.workloads if w not in STEPS]
-    if unknown:
-        parser.error(f"unknown workloads {unknown}, there are {', '.join(STEPS)}")
+    names = names_in(args.only, WORKLOADS)
+    sides = names_in(args.sides, SIDES)
+    if args.check:
+        sys.exit(not check(names))
     results = {}
-    for workload in args.workloads:
-        results[workload] = measure(workload, args.sides, args.rounds)
-        print(f"{workload} done", file=sys.stderr)
-    print(table(results, args.sides))
-    machine = {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "python": sys.version.split()[0],
-    }
-    args.output.write_text(json.dumps({"machine": machine, "results": results}, indent=1) + "\n")
+    for name in names:
+        print(f"{name} ...", file=sys.stderr)
+        results[name] = compare(name, sides, args.rounds)
+        with open(args.output, "w") as file:
+            json.dump({"machine": platform.platform(), "results": results}, file, indent=1)
+    print(steady_table(results, sides), end="\n\n")
+    print(start_table(results, sides))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ autocast = None
 
 
 def _other_operand(op, a, operands, key):
-    """Append what a NumPy scalar, a Tensor subclass or the like stands for; the tensor itself when it is one."""
+    """Append what a NumPy scalar, a Tensor subclass or the like stands for; the tensor itself when
+    it is one.
+    """
     a = _coerce(op, a, len(key) - 1)
     number = PYTHON_NUMBERS.get(a.__class__)
     if number is None:
@@ -52,7 +54,9 @@ def _other_operand(op, a, operands, key):
 
 
 def _coerce(op, a, position):
-    """What a foreign argument stands for: a NumPy scalar, a Tensor subclass, something with `__index__`."""
+    """What a foreign argument stands for: a NumPy scalar, a Tensor subclass, something with
+    `__index__`.
+    """
     if isinstance(a, Tensor):
         return a
     if isinstance(a, (np.generic, np.ndarray)) and a.ndim == 0:
@@ -61,7 +65,8 @@ def _coerce(op, a, position):
         if isinstance(a, number):
             return number(a)
     raise TypeError(
-        f"{op.name}(): argument '{op.argument_name(position)}' (position {position + 1}) must be Tensor, "
+        f"{op.name}(): argument '{op.argument_name(position)}' (position {position + 1}) must be "
+        "Tensor, "
         f"not {type(a).__name__}"
     )
 
@@ -69,7 +74,8 @@ def _coerce(op, a, position):
 def compute(op, args, attrs):
     """Record `op`, on the tape too if gradients are wanted.
 
-    Returns (Value or list of Values, TapeNode or None, whether an operand is a view or has a layout of its own).
+    Returns (Value or list of Values, TapeNode or None, whether an operand is a view or has a layout
+    of its own).
     """
     if autocast is not None:
         args = autocast(op, args)
@@ -159,7 +165,9 @@ def _version_of(t):
 
 
 def apply(op, args, attrs):
-    """Call an operation on tensors and numbers: a tensor, or a list of them when it has several results."""
+    """Call an operation on tensors and numbers: a tensor, or a list of them when it has several
+    results.
+    """
     if override is not None:
         handled = override(op, args, attrs)
         if handled is not NotImplemented:
@@ -197,10 +205,13 @@ def _restride(t, args):
 
 
 def apply_view(view_op, t, attrs, label=None):
-    """Call a view operation: a tensor that shares the memory of `t`. `label` names its autograd node."""
+    """Call a view operation: a tensor that shares the memory of `t`. `label` names its autograd
+    node.
+    """
     if not isinstance(t, Tensor):
         raise TypeError(
-            f"{view_op.operation.name}(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
+            f"{view_op.operation.name}(): argument 'input' (position 1) must be Tensor, not "
+            f"{type(t).__name__}"
         )
     if attrs.__class__ is Runtime:
         made, node, _ = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
@@ -213,12 +224,16 @@ def apply_view(view_op, t, attrs, label=None):
 
 
 _to_dtype = Operation(
-    "to_copy", lambda attrs, avals: lambda a: (convert(a, attrs.dtype.np),), grad_name="ToCopyBackward0"
+    "to_copy",
+    lambda attrs, avals: lambda a: (convert(a, attrs.dtype.np),),
+    grad_name="ToCopyBackward0",
 )
 
 
 def convert(array, np_dtype):
-    """An array of another element type, as torch converts: complex to real drops the imaginary part."""
+    """An array of another element type, as torch converts: complex to real drops the imaginary
+    part.
+    """
     if array.dtype.kind == "c" and np_dtype.kind != "c":
         if np_dtype.kind == "b":
             return array != 0
@@ -251,12 +266,19 @@ def cast(t, dtype):
 
 _to_dtype.elementwise = True
 
-_expand_copy = Operation("copy", lambda attrs, avals: lambda a: (_expanded(a, attrs),), grad_name="torch::autograd::CopyBackwards")
+_expand_copy = Operation(
+    "copy",
+    lambda attrs, avals: lambda a: (_expanded(a, attrs),),
+    grad_name="torch::autograd::CopyBackwards",
+)
 
 
-# Over a destination that requires grad, which goes on requiring it though its old contents get no gradient.
+# Over a destination that requires grad, which goes on requiring it though its old contents get no
+# gradient.
 _copy_over = Operation(
-    "copy", lambda attrs, avals: lambda old, a: (_expanded(a, attrs),), grad_name="torch::autograd::CopyBackwards"
+    "copy",
+    lambda attrs, avals: lambda old, a: (_expanded(a, attrs),),
+    grad_name="torch::autograd::CopyBackwards",
 )
 
 
@@ -274,13 +296,16 @@ def _not_expandable(own, target):
     lead = len(target) - len(own)
     at = next(d for d, s in enumerate(own) if s not in (1, target[d + lead])) + lead
     return (
-        f"The expanded size of the tensor ({target[at]}) must match the existing size ({own[at - lead]}) at non-singleton "
+        f"The expanded size of the tensor ({target[at]}) must match the existing size "
+        f"({own[at - lead]}) at non-singleton "
         f"dimension {at}.  Target sizes: {list(target)}.  Tensor sizes: {list(own)}"
     )
 
 
 def np_broadcast(a, shape):
-    """`jnp.broadcast_to` that refuses, as torch's copy_ does, a source with more dimensions unless they are 1."""
+    """`jnp.broadcast_to` that refuses, as torch's copy_ does, a source with more dimensions unless
+    they are 1.
+    """
     extra = a.ndim - len(shape)
     if extra > 0 and all(s == 1 for s in a.shape[:extra]):
         a = a.reshape(a.shape[extra:])
@@ -288,7 +313,9 @@ def np_broadcast(a, shape):
 
 
 def check_writable(t, uniform=False):
-    """Raise torch's error when `t` may not be written to in place; `uniform`: every element gets the same value."""
+    """Raise torch's error when `t` may not be written to in place; `uniform`: every element gets
+    the same value.
+    """
     view = t._view
     if mode.enabled:
         if t.requires_grad:
@@ -297,12 +324,18 @@ def check_writable(t, uniform=False):
             if t._edge is None:
                 if view is not None and view.base is not None and view.base._edge is not None:
                     raise RuntimeError(MADE_WITHOUT_GRAD)
-                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+                raise RuntimeError(
+                    "a leaf Variable that requires grad is being used in an in-place operation."
+                )
         if view is not None and view.base is not None and view.base._rg and view.base._edge is None:
-            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                "operation."
+            )
     if view is not None and view.chain and not uniform and overlaps(t._aval.shape, view.strides):
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. "
             "Please clone() the tensor before performing the operation."
         )
 
@@ -310,16 +343,21 @@ def check_writable(t, uniform=False):
 def inplace(op, t, args, attrs):
     """Compute `op` and write its result into `t` (which is among `args`). Returns `t`."""
     if not isinstance(t, Tensor):
-        raise TypeError(f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}")
+        raise TypeError(
+            f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
+        )
     check_writable(t, op.name == "zero")
     made, node, _ = compute(op, args, attrs)
     forget_version(node, t)
     if made.__class__ is not Value:
-        raise NotImplementedError(f"torch.{op.name}_: an in-place form with several results is not supported by jtorch")
+        raise NotImplementedError(
+            f"torch.{op.name}_: an in-place form with several results is not supported by jtorch"
+        )
     result = wrap(made, None if node is None else (node, 0))
     if result._aval.shape != t._aval.shape:
         raise RuntimeError(
-            f"output with shape {list(t.shape)} doesn't match the broadcast shape {list(result.shape)}"
+            f"output with shape {list(t.shape)} doesn't match the broadcast shape "
+            f"{list(result.shape)}"
         )
     write(t, cast_result(result, t._aval.dtype))
     if node is not None and op.saves_out:
@@ -328,13 +366,15 @@ def inplace(op, t, args, attrs):
 
 
 def forget_version(node, t):
-    """Let `t` be overwritten by the operation that made `node`: what it saved of `t` is the old, immutable Value.
+    """Let `t` be overwritten by the operation that made `node`: what it saved of `t` is the old,
+    immutable Value.
 
     torch's in-place forms keep a copy of the operand they overwrite for the same end.
     """
     versions = getattr(node, "versions", None)
     if versions and node.pullback.watched[0] == 0 and versions[0][0] is t._vc:
-        # Only the operand that is overwritten: of `t` as a further operand nothing is kept, in torch either.
+        # Only the operand that is overwritten: of `t` as a further operand nothing is kept, in
+        # torch either.
         node.versions = versions[1:]
 
 
@@ -345,7 +385,9 @@ def cast_result(result, dtype):
         return result
     if not dtypes.can_cast(have, dtype):
         names = [LEGACY_NAMES.get(d.name, d.name) for d in (have, dtype)]
-        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
+        raise RuntimeError(
+            f"result type {names[0]} can't be cast to the desired output type {names[1]}"
+        )
     return cast(result, dtype)
 
 
@@ -412,12 +454,14 @@ def finish_out(result, out, name):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if mode.enabled and (result._rg or out._rg):
         raise RuntimeError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the "
             "arguments requires grad."
         )
     if out._aval.device is not result._aval.device:
         raise RuntimeError(
-            f"Expected out tensor to be on {result._aval.device}, but got {out._aval.device} instead"
+            f"Expected out tensor to be on {result._aval.device}, but got {out._aval.device} "
+            "instead"
         )
     result = cast_result(result, out._aval.dtype)
     if out._aval.shape != result._aval.shape:
@@ -432,9 +476,12 @@ def resize_out(out, result):
     """Give `out` the shape and contents of `result`."""
     if out._aval.numel:
         warnings.warn(
-            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match "
-            f"the required output shape {list(result.shape)}. This behavior is deprecated, and in a future PyTorch release "
-            "outputs will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by "
+            "An output with one or more elements was resized since it had shape "
+            f"{list(out.shape)}, which does not match "
+            f"the required output shape {list(result.shape)}. This behavior is deprecated, and in "
+            "a future PyTorch release "
+            "outputs will not be resized unless they have zero elements. You can explicitly reuse "
+            "an out tensor t by "
             "resizing it, inplace, to zero elements with t.resize_(0).",
             UserWarning,
             stacklevel=4,

@@ -1,6 +1,5 @@
 """The hot tier: a whole trace as one XLA executable."""
 
-import collections
 import time
 
 import jax
@@ -94,15 +93,19 @@ def _scalar_groups(kinds):
 def compile_program(program, live, dead):
     """Compile a trace for the given uses. `live`, `dead`: a byte for each value, each input."""
     started = time.perf_counter()
-    outputs = [i for i, used in enumerate(live) if used]
     n_inputs = len(dead)
     groups = _scalar_groups(program.kinds)
-    fn = _builder(program, outputs, n_inputs, groups)
     in_avals = _input_avals(program, n_inputs)
+    pairs = _pair_buffers(program, live, dead, in_avals)
+    donate = tuple(sorted(pairs))
+    # XLA gives the donated buffers of a shape to the results of that shape in order.
+    first = [pairs[i] for i in donate]
+    paired = set(first)
+    outputs = first + [i for i, used in enumerate(live) if used and i not in paired]
+    fn = _builder(program, outputs, n_inputs, groups)
     structs = [a.struct for a in in_avals] + [
         jax.ShapeDtypeStruct((len(where),), np_type) for np_type, where in groups
     ]
-    donate = _usable(dead, in_avals, [_out_avals(program)[i] for i in outputs])
     call = _compile(fn, structs, donate, program.nodes[0][0].device)
     live, free = int.from_bytes(live, "little"), int.from_bytes(dead, "little")
     executable = Executable(live, free, sum(1 << 8 * i for i in donate), outputs, call, groups)
@@ -110,17 +113,21 @@ def compile_program(program, live, dead):
     return executable
 
 
-def _usable(dead, in_avals, out_avals):
-    """The dead inputs whose buffers some result can take over: as many of a shape and type as there
-    are results of it.
+def _pair_buffers(program, live, dead, in_avals):
+    """Which wanted value takes over which dead input's buffer: {input: value}.
+
+    Pairs are an input and a result of one node, such as a parameter and what the optimizer makes of
+    it: that result can be written where the input was without a copy.
     """
-    room = collections.Counter(out_avals)
-    donate = []
-    for i, (is_dead, a) in enumerate(zip(dead, in_avals)):
-        if is_dead and room[a] > 0:
-            room[a] -= 1
-            donate.append(i)
-    return tuple(donate)
+    pairs = {}
+    for (sig, *slots), at in zip(program.nodes, program.offsets):
+        free = [-1 - s for s in slots if SCALARS < s < 0 and dead[-1 - s] and -1 - s not in pairs]
+        for value, out in enumerate(sig.outs, at):
+            taken = next((i for i in free if in_avals[i] is out), None) if live[value] else None
+            if taken is not None:
+                pairs[taken] = value
+                free.remove(taken)
+    return pairs
 
 
 def _compile(fn, structs, donate, device):
@@ -138,10 +145,6 @@ def _compile(fn, structs, donate, device):
         .lower(*structs)
         .compile()
     )
-
-
-def _out_avals(program):
-    return [o for sig, *_ in program.nodes for o in sig.outs]
 
 
 def _input_avals(program, n_inputs):

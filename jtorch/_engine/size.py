@@ -2,7 +2,9 @@
 
 
 class Size(tuple):
-    """A tensor's shape: a tuple of ints that prints as torch's does and knows its number of elements."""
+    """A tensor's shape: a tuple of ints that prints as torch's does and knows its number of
+    elements.
+    """
 
     __slots__ = ()
 

@@ -238,7 +238,8 @@ def elementwise_strides(shape, operands):
     first = padded[0]
     if all(p == first for p in padded) and is_dense(shape, first):
         dense = same_order_strides(shape, range(n - 1, -1, -1))
-        # Strides of dimensions of size 1 say nothing: what is contiguous without them gets the usual ones.
+        # Strides of dimensions of size 1 say nothing: what is contiguous without them gets the
+        # usual ones.
         return dense if all(s == 1 or a == b for s, a, b in zip(shape, first, dense)) else first
     order = list(range(n - 1, -1, -1))
     for i in range(1, n):

@@ -1,6 +1,7 @@
 """The tape: what was recorded with gradients, and the walk back through it.
 
-Every differentiable node leaves a `TapeNode`; walking back records pullback nodes into the same trace, so that backward
+Every differentiable node leaves a `TapeNode`; walking back records pullback nodes into the same
+trace, so that backward
 is as lazy as forward and can be differentiated again.
 """
 
@@ -84,7 +85,9 @@ _classes = {}
 
 
 def shown(node):
-    """The node as users see it: of a class that bears its name, so that `type(t.grad_fn).__name__` says it."""
+    """The node as users see it: of a class that bears its name, so that `type(t.grad_fn).__name__`
+    says it.
+    """
     if node.__class__ is TapeNode:
         name = short_name(node)
         cls = _classes.get(name)
@@ -119,10 +122,19 @@ class HookHandle:
 FREED = object()
 
 LEGACY_NAMES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
     "complex128": "ComplexDouble",
-}  # fmt: skip
+}
 
 
 def _modified(version, expected, aval, edge):
@@ -130,16 +142,21 @@ def _modified(version, expected, aval, edge):
     if edge is not None:
         shown += f", which is output {edge[1]} of {edge[0].name()}"
     return (
-        f"one of the variables needed for gradient computation has been modified by an inplace operation: {shown}, is at "
-        f"version {version}; expected version {expected} instead. Hint: enable anomaly detection to find the operation that "
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: {shown}, is at "
+        f"version {version}; expected version {expected} instead. Hint: enable anomaly detection "
+        "to find the operation that "
         "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True)."
     )
 
 
 SECOND_BACKWARD = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or "
+    "autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to "
+    "access saved tensors "
     "after calling backward."
 )
 
@@ -147,7 +164,8 @@ SECOND_BACKWARD = (
 class TapeNode(Node):
     """The node of a recorded operation.
 
-    saved: the operands its gradient needs. versions: (version cell, version) of the tensors that torch would save.
+    saved: the operands its gradient needs. versions: (version cell, version) of the tensors that
+    torch would save.
     """
 
     __slots__ = ("pullback", "saved", "versions", "label")
@@ -193,7 +211,9 @@ class TapeNode(Node):
             self.saved = FREED
 
     def run(self, grads, walk):
-        """Gradients of the inputs, aligned with `edges`, given those of the outputs (None where there is none)."""
+        """Gradients of the inputs, aligned with `edges`, given those of the outputs (None where
+        there is none).
+        """
         self.check()
         pullback = self.pullback
         given = tuple([i for i, g in enumerate(grads) if g is not None])
@@ -235,8 +255,12 @@ class Dual:
 
 
 _add = Operation("add", lambda attrs, avals: lambda a, b: (a + b,))
-_zeros = Operation("zeros", lambda attrs, avals: lambda: (signatures.jax.numpy.zeros(attrs.shape, attrs.dtype.np),))
-_ones = Operation("ones", lambda attrs, avals: lambda: (signatures.jax.numpy.ones(attrs.shape, attrs.dtype.np),))
+_zeros = Operation(
+    "zeros", lambda attrs, avals: lambda: (signatures.jax.numpy.zeros(attrs.shape, attrs.dtype.np),)
+)
+_ones = Operation(
+    "ones", lambda attrs, avals: lambda: (signatures.jax.numpy.ones(attrs.shape, attrs.dtype.np),)
+)
 
 
 def zeros(aval):
@@ -250,7 +274,9 @@ def ones(aval):
 
 
 def record_differentiable(sig, operands, edges, versions=None, label=None):
-    """Record a node and put it on the tape: (made, TapeNode). `edges` has an entry for every operand."""
+    """Record a node and put it on the tape: (made, TapeNode). `edges` has an entry for every
+    operand.
+    """
     mask = 0
     for i, e in enumerate(edges):
         if e is not None:
@@ -295,17 +321,23 @@ class _GraphWalk:
         return [Dual(m, (node, i)) for i, m in enumerate((made,) if sig.single else made)]
 
     def add(self, a, b):
-        return self._recorded(_add.signature(((), a.value.aval, b.value.aval)), (a.value, b.value), (a.edge, b.edge))[0]
+        return self._recorded(
+            _add.signature(((), a.value.aval, b.value.aval)), (a.value, b.value), (a.edge, b.edge)
+        )[0]
 
     def value(self, g):
         return g.value
 
 
-def walk_back(roots, grads, *, wrap, unwrap, keep_graph, create_graph, targets=None, accumulate=None):
+def walk_back(
+    roots, grads, *, wrap, unwrap, keep_graph, create_graph, targets=None, accumulate=None
+):
     """Send gradients back through the graph.
 
-    roots: edges to start from; grads: their gradients, as tensors. wrap/unwrap turn a Value and edge into a tensor and
-    a tensor into (Value, edge). targets: edges whose gradients are returned; when given, nothing is accumulated and
+    roots: edges to start from; grads: their gradients, as tensors. wrap/unwrap turn a Value and
+    edge into a tensor and
+    a tensor into (Value, edge). targets: edges whose gradients are returned; when given, nothing is
+    accumulated and
     only nodes on a path to them run. accumulate(variable, tensor) stores a leaf's gradient.
     """
     walk = _GraphWalk() if create_graph else _PlainWalk()
@@ -342,7 +374,10 @@ def walk_back(roots, grads, *, wrap, unwrap, keep_graph, create_graph, targets=N
             if edge is not None and g is not None:
                 _send(buffers, edge, g, walk)
     if targets is not None:
-        return [None if t not in captured or captured[t] is None else _tensor(captured[t], walk, wrap) for t in targets]
+        return [
+            None if t not in captured or captured[t] is None else _tensor(captured[t], walk, wrap)
+            for t in targets
+        ]
     return None
 
 
@@ -351,7 +386,9 @@ def _step(node, incoming, walk, wrap, unwrap):
         outgoing = node.run(incoming, walk)
     else:
         tensors = [None if g is None else _tensor(g, walk, wrap) for g in incoming]
-        outgoing = [_gradient(t, walk, unwrap) for t in node.run_tensors(tensors, walk.create_graph)]
+        outgoing = [
+            _gradient(t, walk, unwrap) for t in node.run_tensors(tensors, walk.create_graph)
+        ]
     if node.hooks:
         outgoing = _after(node, incoming, outgoing, walk, wrap, unwrap)
     return outgoing
@@ -363,8 +400,12 @@ def _refuse_nan(node, outgoing, walk):
         if g is None:
             continue
         value = walk.value(g)
-        if (array := trace.force(value, "anomaly detection")) is not META and bool((array != array).any()):
-            raise RuntimeError(f"Function '{short_name(node)}' returned nan values in its {i}th output.")
+        if (array := trace.force(value, "anomaly detection")) is not META and bool(
+            (array != array).any()
+        ):
+            raise RuntimeError(
+                f"Function '{short_name(node)}' returned nan values in its {i}th output."
+            )
 
 
 def _tensor(g, walk, wrap):
@@ -433,8 +474,9 @@ def check_replacement(hook, before, after):
         raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
     name = getattr(hook, "__name__", type(hook).__name__)
     for what, have, want in (
-        ("type", after._aval.dtype, before._aval.dtype), ("size", after._aval.shape, before._aval.shape),
-    ):  # fmt: skip
+        ("type", after._aval.dtype, before._aval.dtype),
+        ("size", after._aval.shape, before._aval.shape),
+    ):
         if have != want:
             raise RuntimeError(f"hook '{name}' has changed the {what} of value")
 
@@ -496,6 +538,17 @@ def leaf_edge(meta_owner, meta):
 
 
 __all__ = [
-    "AccumulateGrad", "Dual", "HookHandle", "Node", "TapeNode", "TensorHook", "leaf_edge", "mode", "ones",
-    "record_differentiable", "walk_back", "zeros", "Value",
-]  # fmt: skip
+    "AccumulateGrad",
+    "Dual",
+    "HookHandle",
+    "Node",
+    "TapeNode",
+    "TensorHook",
+    "Value",
+    "leaf_edge",
+    "mode",
+    "ones",
+    "record_differentiable",
+    "walk_back",
+    "zeros",
+]

@@ -1,4 +1,6 @@
-"""The Tensor class: storage, view and autograd metadata. Operations are attached to it by the layers above."""
+"""The Tensor class: storage, view and autograd metadata. Operations are attached to it by the
+layers above.
+"""
 
 import weakref
 
@@ -14,11 +16,20 @@ from .value import META, Value
 class Meta:
     """A tensor's autograd state beyond its edge; made when first needed."""
 
-    __slots__ = ("grad", "accumulate", "hooks", "post_hooks", "keeps_grad", "refusal", "__weakref__")
+    __slots__ = (
+        "grad",
+        "accumulate",
+        "hooks",
+        "post_hooks",
+        "keeps_grad",
+        "refusal",
+        "__weakref__",
+    )
 
     def __init__(self):
         self.grad = self.accumulate = self.hooks = self.post_hooks = None
-        # Why the tensor may not be written to in place, if it may not: one of several views made at once.
+        # Why the tensor may not be written to in place, if it may not: one of several views made at
+        # once.
         self.refusal = None
         self.keeps_grad = False
 
@@ -30,8 +41,10 @@ class TensorMeta(type):
 class Tensor(metaclass=TensorMeta):
     """A multi-dimensional array of one element type, with torch's semantics.
 
-    _st: the storage. _view: None for the whole of a contiguous storage. _aval: shape, dtype and device.
-    _edge: `(node, output number)` on the tape. _rg: gradients are wanted. _meta: further autograd state, or None.
+    _st: the storage. _view: None for the whole of a contiguous storage. _aval: shape, dtype and
+    device.
+    _edge: `(node, output number)` on the tape. _rg: gradients are wanted. _meta: further autograd
+    state, or None.
     _vc: the version counter, a list of one int shared by the tensors that torch shares it among.
     """
 
@@ -100,7 +113,9 @@ class Tensor(metaclass=TensorMeta):
         return 0 if self._view is None else self._view.offset
 
     def is_contiguous(self, memory_format=None):
-        """True when the elements lie in memory in row-major order (or in the order of `memory_format`)."""
+        """True when the elements lie in memory in row-major order (or in the order of
+        `memory_format`).
+        """
         wanted = None if memory_format is None else getattr(memory_format, "order", None)
         shape = self._aval.shape
         strides = self.stride()
@@ -148,17 +163,25 @@ class Tensor(metaclass=TensorMeta):
         self.requires_grad_(wanted)
 
     def requires_grad_(self, requires_grad=True):
-        """Change whether gradients are wanted, in place. Raises RuntimeError on non-leaf and non-floating tensors."""
+        """Change whether gradients are wanted, in place. Raises RuntimeError on non-leaf and
+        non-floating tensors.
+        """
         if self.requires_grad == requires_grad:
             return self
         if self._edge is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables."
-                + ("" if requires_grad else " If you want to use a computed variable in a subgraph that doesn't require "
-                "differentiation use var_no_grad = var.detach().")
-            )  # fmt: skip
+                + (
+                    ""
+                    if requires_grad
+                    else " If you want to use a computed variable in a subgraph that doesn't require "
+                    "differentiation use var_no_grad = var.detach()."
+                )
+            )
         if requires_grad and not self._aval.differentiable:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError(
+                "only Tensors of floating point and complex dtype can require gradients"
+            )
         self._rg = bool(requires_grad)
         return self
 
@@ -234,7 +257,9 @@ class Tensor(metaclass=TensorMeta):
         node.retained[nr] = keep
 
     def register_hook(self, hook):
-        """Call `hook(grad)` when the tensor's gradient is computed; a tensor it returns replaces the gradient."""
+        """Call `hook(grad)` when the tensor's gradient is computed; a tensor it returns replaces
+        the gradient.
+        """
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._edge is None:
@@ -250,7 +275,9 @@ class Tensor(metaclass=TensorMeta):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._edge is not None:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         meta = self._autograd_meta()
         meta.post_hooks = {} if meta.post_hooks is None else meta.post_hooks
         return tape.HookHandle(meta.post_hooks, hook)
@@ -305,7 +332,9 @@ class Tensor(metaclass=TensorMeta):
         _replace(self, value_of(other))
 
     def _storage_numpy(self):
-        """The whole storage, flat and in storage order, as a NumPy array that must not be written to."""
+        """The whole storage, flat and in storage order, as a NumPy array that must not be written
+        to.
+        """
         st = self._st
         array = np.asarray(trace.force(st.value if st.alias is None else st.read(), "save"))
         if st.layout is not None:
@@ -332,14 +361,28 @@ def _layout(name):
     return LAYOUTS[name]
 
 
-LAYOUTS = {n: _Layout(n) for n in ("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "_mkldnn", "jagged")}  # fmt: skip
+LAYOUTS = {
+    n: _Layout(n)
+    for n in (
+        "strided",
+        "sparse_coo",
+        "sparse_csr",
+        "sparse_csc",
+        "sparse_bsr",
+        "sparse_bsc",
+        "_mkldnn",
+        "jagged",
+    )
+}
 strided_layout = LAYOUTS["strided"]
 
 
 def _wrap_dim(dim, n):
     if not -n <= dim < max(n, 1) and not (n == 0 and dim in (-1, 0)):
         low, high = (-n, n - 1) if n else (-1, 0)
-        raise IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+        )
     if n == 0:
         raise IndexError("dimension specified as 0 but tensor has no dimensions")
     return dim
@@ -347,15 +390,21 @@ def _wrap_dim(dim, n):
 
 def _check_grad(tensor, value):
     if not isinstance(value, Tensor):
-        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        raise TypeError(
+            "assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
+        )
     if value is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
     if value._aval.shape != tensor._aval.shape:
         raise RuntimeError(
-            f"assigned grad has data of a different size: expected {list(tensor.shape)}, got {list(value.shape)}"
+            f"assigned grad has data of a different size: expected {list(tensor.shape)}, got "
+            f"{list(value.shape)}"
         )
     if value._aval.dtype is not tensor._aval.dtype:
-        raise RuntimeError(f"assigned grad has data of a different type: {value.dtype}, expected {tensor.dtype}")
+        raise RuntimeError(
+            f"assigned grad has data of a different type: {value.dtype}, expected {tensor.dtype}"
+        )
 
 
 _new = object.__new__
@@ -413,7 +462,8 @@ def _fresh_edge(t):
     if view.chain and (view.seen != t._st.version or _base_moved(view)):
         _refresh(t)
     if not t._rg and view.base is not None and view.base._rg and t._aval.differentiable:
-        # Made under no_grad, or before its base was told to require grad: a view without history, yet no constant.
+        # Made under no_grad, or before its base was told to require grad: a view without history,
+        # yet no constant.
         t._rg = True
 
 
@@ -422,11 +472,15 @@ def _base_moved(view):
 
 
 def _refresh(t):
-    """Replay the chain of a view whose storage changed, on the tape when the base's history changed too."""
+    """Replay the chain of a view whose storage changed, on the tape when the base's history changed
+    too.
+    """
     view, st = t._view, t._st
     moved = _base_moved(view) and tape.mode is not None
     if st.alias is not None and not moved and st.alias.alive() and t._aval.dtype is st.aval.dtype:
-        view.value = Value(t._aval, strided(st.alias.array, t._aval.shape, view.strides, view.offset).copy())
+        view.value = Value(
+            t._aval, strided(st.alias.array, t._aval.shape, view.strides, view.offset).copy()
+        )
         view.seen = st.version
         return
     value = st.value if st.value is not None else st.read()
@@ -460,7 +514,9 @@ def _share(t):
 
 
 def _without_base(value, view):
-    return View(view.chain, None, value if view.chain else None, view.seen, None, view.strides, view.offset)
+    return View(
+        view.chain, None, value if view.chain else None, view.seen, None, view.strides, view.offset
+    )
 
 
 def make_view(t, op, attrs, value, edge):
@@ -482,9 +538,12 @@ def make_view(t, op, attrs, value, edge):
 
 
 MADE_WITHOUT_GRAD = (
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
-    "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both "
-    "inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+    "Given that this use case is "
+    "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+    "and the inplace either both "
+    "inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if "
+    "you want the inplace to be "
     "tracked)."
 )
 
@@ -510,7 +569,9 @@ def make_storage_view(t, other):
 
 
 def _replace(t, value, edge=None):
-    """Make `value` the contents of `t`, and of everything that shares its memory; `edge` is where it came from."""
+    """Make `value` the contents of `t`, and of everything that shares its memory; `edge` is where
+    it came from.
+    """
     view, st = t._view, t._st
     t._vc[0] += 1
     if view is None or not view.chain:
@@ -521,7 +582,9 @@ def _replace(t, value, edge=None):
             t._edge, t._rg = None, False
         return
     base = view.base
-    differentiable = tape.mode.enabled and base is not None and (edge is not None or base._edge is not None)
+    differentiable = (
+        tape.mode.enabled and base is not None and (edge is not None or base._edge is not None)
+    )
     _put_through(t, view, st, value, edge, differentiable)
     view.value, view.seen = value, st.version
     if differentiable:
@@ -542,7 +605,9 @@ def _put_through(t, view, st, value, edge, differentiable):
         operands = (into, value, *numbers)
         if differentiable and sig.differentiable and (into_edge is not None or edge is not None):
             edges = (into_edge, edge, *[None] * len(numbers))
-            value, node = tape.record_differentiable(sig, operands, edges, label="torch::autograd::CopySlices")
+            value, node = tape.record_differentiable(
+                sig, operands, edges, label="torch::autograd::CopySlices"
+            )
             edge = (node, 0)
         else:
             value, edge = trace.record(sig, operands), None
@@ -551,12 +616,15 @@ def _put_through(t, view, st, value, edge, differentiable):
         view.base._edge, view.base._rg = edge, edge is not None
 
 
-# The view operation that goes by strides alone: (sizes, strides, offset). Set by the layer that declares it.
+# The view operation that goes by strides alone: (sizes, strides, offset). Set by the layer that
+# declares it.
 by_strides = None
 
 
 def _writable_chain(t, view, st):
-    """The chain to write through: one step by strides where a step of the view's own chain cannot be undone."""
+    """The chain to write through: one step by strides where a step of the view's own chain cannot
+    be undone.
+    """
     for op, _ in view.chain:
         if op.put is None:
             if st.layout is not None or t._aval.dtype is not st.aval.dtype:
@@ -595,7 +663,9 @@ def _lend(st):
     source = np.asarray(trace.force(value, "numpy"))
     perm = st.layout
     flat = np.array(source if perm is None else source.transpose(perm), order="C", copy=True)
-    st.alias = Alias(flat if perm is None else flat.transpose(np.argsort(perm)), trace.force, lent=False)
+    st.alias = Alias(
+        flat if perm is None else flat.transpose(np.argsort(perm)), trace.force, lent=False
+    )
     st.value = None
 
 
@@ -604,8 +674,10 @@ def from_numpy(array):
     dtype = dtypes.from_np(array.dtype)
     if any(s < 0 for s in array.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not "
+            "currently supported. (You can probably work around this by making a copy of your "
+            "array with array.copy().)"
         )
     t = wrap(Value(make_aval(array.shape, dtype, devices.cpu), array))
     st = t._st

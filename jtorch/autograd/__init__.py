@@ -16,6 +16,18 @@ from .grad_mode import (
 from .variable import Variable
 
 __all__ = [
-    "Function", "Node", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "grad_mode", "graph", "inference_mode",
-    "is_anomaly_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
-]  # fmt: skip
+    "Function",
+    "Node",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "grad_mode",
+    "graph",
+    "inference_mode",
+    "is_anomaly_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]

@@ -70,19 +70,25 @@ def _start_gradient(output, gradient):
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         if output.requires_grad and not output.dtype.is_floating_point:
             raise RuntimeError(
-                f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{output.dtype}"
             )
         return wrap(tape.ones(output._aval))
     if not isinstance(gradient, Tensor):
-        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+        raise TypeError(
+            f"gradients can be either Tensors or None, but got {type(gradient).__name__}"
+        )
     if gradient.shape != output.shape:
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of {output.shape}."
+            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has "
+            f"a shape of {output.shape}."
         )
     if gradient.dtype.is_complex != output.dtype.is_complex:
         raise RuntimeError(
-            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[0] has a dtype of {gradient.dtype} and output[0] has a dtype of {output.dtype}."
+            "For complex Tensors, both grad_output and output are required to have the same dtype. "
+            "Mismatch in dtype: "
+            f"grad_output[0] has a dtype of {gradient.dtype} and output[0] has a dtype of "
+            f"{output.dtype}."
         )
     return gradient if gradient.dtype is output.dtype else cast(gradient, output.dtype)
 
@@ -90,16 +96,24 @@ def _start_gradient(output, gradient):
 def _roots(outputs):
     for o in outputs:
         if not o.requires_grad:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+            raise RuntimeError(
+                "element 0 of tensors does not require grad and does not have a grad_fn"
+            )
     return [o._gradient_edge() for o in outputs]
 
 
 def _walk(roots, starts, keep_graph, create_graph, targets=None, accumulate=None):
     with _Mode(create_graph):
         return tape.walk_back(
-            roots, starts, wrap=_wrap, unwrap=_unwrap, keep_graph=keep_graph, create_graph=create_graph, targets=targets,
+            roots,
+            starts,
+            wrap=_wrap,
+            unwrap=_unwrap,
+            keep_graph=keep_graph,
+            create_graph=create_graph,
+            targets=targets,
             accumulate=accumulate,
-        )  # fmt: skip
+        )
 
 
 class _Mode:
@@ -116,16 +130,26 @@ class _Mode:
         tape.mode.enabled = self.before
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+def backward(
+    tensors,
+    grad_tensors=None,
+    retain_graph=None,
+    create_graph=False,
+    grad_variables=None,
+    inputs=None,
+):
     """Accumulate the gradients of `tensors` into the leaves they came from (or into `inputs` only).
 
-    Raises RuntimeError for non-scalar outputs without a gradient, tensors that do not require grad, and graphs whose
+    Raises RuntimeError for non-scalar outputs without a gradient, tensors that do not require grad,
+    and graphs whose
     saved values were freed by an earlier backward.
     """
     outputs = _as_tuple(tensors)
     if inputs is not None and len(_as_tuple(inputs)) == 0:
         raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    starts = _start_gradients(outputs, _as_tuple(grad_tensors if grad_tensors is not None else grad_variables))
+    starts = _start_gradients(
+        outputs, _as_tuple(grad_tensors if grad_tensors is not None else grad_variables)
+    )
     roots = _roots(outputs)
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
@@ -149,19 +173,31 @@ def _target(t):
 
 
 def grad(
-    outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None, is_grads_batched=False,
-    materialize_grads=False, only_inputs=True,
-):  # fmt: skip
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+    only_inputs=True,
+):
     """The gradients of `outputs` with respect to `inputs`, without touching any `.grad`.
 
-    Raises RuntimeError when an input did not take part, unless `allow_unused` or `materialize_grads`.
+    Raises RuntimeError when an input did not take part, unless `allow_unused` or
+    `materialize_grads`.
     """
     if is_grads_batched:
         raise NotImplementedError(
-            "torch.autograd.grad: is_grads_batched=True is not supported by jtorch; call grad for each row of grad_outputs"
+            "torch.autograd.grad: is_grads_batched=True is not supported by jtorch; call grad for "
+            "each row of grad_outputs"
         )
     if allow_unused is False and materialize_grads:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     outputs, inputs = _as_tuple(outputs), _as_tuple(inputs)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
@@ -175,7 +211,8 @@ def grad(
     elif not allow_unused and any(g is None for g in found):
         unused = [g is None for g in found].index(True)
         raise RuntimeError(
-            f"The differentiated Tensor at index {unused} appears to not have been used in the graph. Set allow_unused=True "
+            f"The differentiated Tensor at index {unused} appears to not have been used in the "
+            "graph. Set allow_unused=True "
             "if this is the desired behavior."
         )
     return tuple(_after_hooks(t, g) for t, g in zip(inputs, found))

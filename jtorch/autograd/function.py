@@ -66,9 +66,12 @@ class BackwardNode(tape.Node, FunctionCtx):
         for t, cell, version, _ in self._saved:
             if t is not None and cell[0] != version:
                 raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                    f"[{t.type()} {list(t.shape)}], is at version {cell[0]}; expected version {version} instead. Hint: "
-                    "enable anomaly detection to find the operation that failed to compute its gradient, with "
+                    "one of the variables needed for gradient computation has been modified by an "
+                    "inplace operation: "
+                    f"[{t.type()} {list(t.shape)}], is at version {cell[0]}; expected version "
+                    f"{version} instead. Hint: "
+                    "enable anomaly detection to find the operation that failed to compute its "
+                    "gradient, with "
                     "torch.autograd.set_detect_anomaly(True)."
                 )
         return tuple(self._unpacked(t, nr) for t, _, _, nr in self._saved)
@@ -76,7 +79,9 @@ class BackwardNode(tape.Node, FunctionCtx):
     saved_variables = saved_tensors
 
     def keep_saved(self, outputs):
-        """Freeze what forward saved; an output among it is kept without its edge, which would be a cycle."""
+        """Freeze what forward saved; an output among it is kept without its edge, which would be a
+        cycle.
+        """
         self._saved = tuple([self._frozen(t, outputs) for t in self.to_save])
         self.to_save = ()
 
@@ -101,22 +106,32 @@ class BackwardNode(tape.Node, FunctionCtx):
     def run_tensors(self, grads, create_graph):
         """The gradients of the inputs, by the user's backward."""
         if self.materialize_grads:
-            grads = [wrap(tape.zeros(o)) if g is None and o is not None else g for g, o in zip(grads, self._outs)]
-        fn = self._forward_cls.vjp if self._forward_cls.vjp is not Function.vjp else self._forward_cls.backward
+            grads = [
+                wrap(tape.zeros(o)) if g is None and o is not None else g
+                for g, o in zip(grads, self._outs)
+            ]
+        fn = (
+            self._forward_cls.vjp
+            if self._forward_cls.vjp is not Function.vjp
+            else self._forward_cls.backward
+        )
         result = fn(self, *grads)
         result = result if isinstance(result, tuple) else (result,)
         result = self._trimmed(result)
         return [self._fitted(i, g, e) for i, (g, e) in enumerate(zip(result, self.edges))]
 
     def _fitted(self, i, g, edge):
-        """A gradient in the shape and dtype of the input it is for; broadcast dimensions are summed."""
+        """A gradient in the shape and dtype of the input it is for; broadcast dimensions are
+        summed.
+        """
         if g is None or edge is None:
             return None
         aval = edge[0].outs[edge[1]]
         if g.shape != aval.shape:
             if not _expandable(aval.shape, g._aval.shape):
                 raise RuntimeError(
-                    f"Function {self._forward_cls.__name__}Backward returned an invalid gradient at index {i} - got "
+                    f"Function {self._forward_cls.__name__}Backward returned an invalid gradient "
+                    f"at index {i} - got "
                     f"{list(g.shape)} but expected shape compatible with {list(aval.shape)}"
                 )
             g = g.sum_to_size(aval.shape)
@@ -129,11 +144,15 @@ class BackwardNode(tape.Node, FunctionCtx):
             result = result[:n]
         if len(result) != n:
             raise RuntimeError(
-                f"function {name}Backward returned an incorrect number of gradients (expected {n}, got {len(result)})"
+                f"function {name}Backward returned an incorrect number of gradients (expected {n}, "
+                f"got {len(result)})"
             )
         for i, g in enumerate(result):
             if g is not None and not isinstance(g, Tensor):
-                raise TypeError(f"function {name}Backward: gradient {i} must be a Tensor or None, not {type(g).__name__}")
+                raise TypeError(
+                    f"function {name}Backward: gradient {i} must be a Tensor or None, not "
+                    f"{type(g).__name__}"
+                )
         return result
 
 
@@ -152,7 +171,8 @@ class _FunctionMeta(type):
 class Function(metaclass=_FunctionMeta):
     """Base of custom operations: define static `forward` and `backward`, call `apply`.
 
-    Both styles are supported: `forward(ctx, *args)`, and `forward(*args)` with `setup_context(ctx, inputs, output)`.
+    Both styles are supported: `forward(ctx, *args)`, and `forward(*args)` with `setup_context(ctx,
+    inputs, output)`.
     """
 
     generate_vmap_rule = False
@@ -160,7 +180,9 @@ class Function(metaclass=_FunctionMeta):
     @staticmethod
     def forward(*args, **kwargs):
         """The computation, on tensors that record nothing."""
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -171,7 +193,8 @@ class Function(metaclass=_FunctionMeta):
     def backward(ctx, *grad_outputs):
         """The gradients of forward's inputs, None for those that have none."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward "
             "mode AD."
         )
 
@@ -181,7 +204,8 @@ class Function(metaclass=_FunctionMeta):
     def jvp(ctx, *grad_inputs):
         """The tangent of the outputs."""
         raise NotImplementedError(
-            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
         )
 
     @classmethod
@@ -199,7 +223,9 @@ class Function(metaclass=_FunctionMeta):
                 output = cls.forward(ctx, *args, **kwargs)
         if not (tape.mode.enabled and any(ctx.needs_input_grad)):
             return output
-        ctx.edges = tuple(a._gradient_edge() if need else None for a, need in zip(inputs, ctx.needs_input_grad))
+        ctx.edges = tuple(
+            a._gradient_edge() if need else None for a, need in zip(inputs, ctx.needs_input_grad)
+        )
         ctx.seq = next(tape._sequence)
         return _attach(ctx, inputs, versions, output)
 
@@ -220,7 +246,13 @@ def _attach(ctx, inputs, versions, output):
             _replace(o, value_of(o), (ctx, nr))
         else:
             o._edge, o._rg = (ctx, nr), True
-    return outputs[0] if single else type(output)(outputs) if not hasattr(output, "_fields") else type(output)(*outputs)
+    return (
+        outputs[0]
+        if single
+        else type(output)(outputs)
+        if not hasattr(output, "_fields")
+        else type(output)(*outputs)
+    )
 
 
 def _is_differentiable(ctx, o):
@@ -232,7 +264,9 @@ def _is_differentiable(ctx, o):
 def _output(ctx, inputs, o):
     if any(o is d for d in ctx.dirty_tensors):
         if o.requires_grad and o.is_leaf:
-            raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+            raise RuntimeError(
+                "a leaf Variable that requires grad has been used in an in-place operation."
+            )
         return o
     if any(o is a for a in inputs):
         # An input returned as it is becomes a new tensor on the same memory.
@@ -247,7 +281,9 @@ def once_differentiable(fn):
     def wrapper(ctx, *args):
         with no_grad():
             outputs = fn(ctx, *args)
-        if not tape.mode.enabled or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
+        if not tape.mode.enabled or not any(
+            isinstance(a, Tensor) and a.requires_grad for a in args
+        ):
             return outputs
         return _refuse_second(outputs)
 
@@ -268,7 +304,9 @@ class _Refusal(tape.Node):
 
     def run_tensors(self, grads, create_graph):
         """Refuse."""
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
 
 
 def _refuse_second(outputs):

@@ -144,7 +144,9 @@ def is_inference_mode_enabled():
 
 
 class set_detect_anomaly(_Switch):
-    """Whether backward checks gradients for NaN. Takes effect at once, or until the end of a `with` block."""
+    """Whether backward checks gradients for NaN. Takes effect at once, or until the end of a `with`
+    block.
+    """
 
     def __init__(self, mode_, check_nan=True):
         self.prev = mode.anomaly

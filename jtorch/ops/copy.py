@@ -32,7 +32,11 @@ def _format_strides(input, memory_format):
         strides = input.stride()
         if is_dense(shape, strides):
             return strides
-        return elementwise_strides(shape, [(shape, strides)]) if input._aval.numel else input._aval.strides
+        return (
+            elementwise_strides(shape, [(shape, strides)])
+            if input._aval.numel
+            else input._aval.strides
+        )
     check(
         len(shape) == len(memory_format.order),
         f"required rank {len(memory_format.order)} tensor to use {memory_format.name} format",
@@ -64,24 +68,41 @@ def contiguous(input, memory_format=contiguous_format):
 def copy_(self, src, non_blocking=False):
     """Overwrite the tensor with `src`, broadcast and converted."""
     if not isinstance(src, Tensor):
-        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
+        raise TypeError(
+            f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
+        )
     return call.copy_(self, src)
 
 
 @composite("m")
-def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=preserve_format, other=None):
-    """The tensor in another dtype, on another device or in another memory format; itself when nothing changes."""
+def to(
+    self,
+    *args,
+    dtype=None,
+    device=None,
+    non_blocking=False,
+    copy=False,
+    memory_format=preserve_format,
+    other=None,
+):
+    """The tensor in another dtype, on another device or in another memory format; itself when
+    nothing changes.
+    """
     for a in args:
         if isinstance(a, dtypes.dtype):
             dtype = a
         elif isinstance(a, Tensor):
             dtype, device = a.dtype, a.device
-        elif isinstance(a, (str, devices.device)) or (isinstance(a, int) and not isinstance(a, bool)):
+        elif isinstance(a, (str, devices.device)) or (
+            isinstance(a, int) and not isinstance(a, bool)
+        ):
             device = a
         elif isinstance(a, builtins.type) and a in (int, float, bool, complex):
             dtype = dtypes.of_python(a)
         elif not isinstance(a, bool) and a is not None:
-            raise TypeError(f"to() received an invalid combination of arguments - got ({a.__class__.__name__})")
+            raise TypeError(
+                f"to() received an invalid combination of arguments - got ({a.__class__.__name__})"
+            )
     if other is not None:
         dtype, device = other.dtype, other.device
     return _converted(self, dtype, device, copy, memory_format)
@@ -109,10 +130,19 @@ def _conversion(name, dtype):
 
 
 for _name, _dtype in (
-    ("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16), ("bfloat16", dtypes.bfloat16),
-    ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16), ("char", dtypes.int8), ("byte", dtypes.uint8),
-    ("bool", dtypes.bool), ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128),
-):  # fmt: skip
+    ("float", dtypes.float32),
+    ("double", dtypes.float64),
+    ("half", dtypes.float16),
+    ("bfloat16", dtypes.bfloat16),
+    ("long", dtypes.int64),
+    ("int", dtypes.int32),
+    ("short", dtypes.int16),
+    ("char", dtypes.int8),
+    ("byte", dtypes.uint8),
+    ("bool", dtypes.bool),
+    ("cfloat", dtypes.complex64),
+    ("cdouble", dtypes.complex128),
+):
     _conversion(_name, _dtype)
 
 
@@ -164,7 +194,9 @@ def legacy_dtype(name):
 def item(self):
     """The one element as a Python number. Raises RuntimeError when there is not exactly one."""
     if self._aval.numel != 1:
-        raise RuntimeError(f"a Tensor with {self._aval.numel} elements cannot be converted to Scalar")
+        raise RuntimeError(
+            f"a Tensor with {self._aval.numel} elements cannot be converted to Scalar"
+        )
     if self._aval.device is devices.meta:
         raise RuntimeError("Tensor.item() cannot be called on meta tensors")
     return _python(self._array(".item()"), self._aval.dtype)
@@ -186,25 +218,32 @@ def tolist(self):
 
 @composite("m")
 def numpy(self, *, force=False):
-    """A NumPy array sharing the tensor's memory. Raises for tensors that require grad and dtypes NumPy lacks."""
+    """A NumPy array sharing the tensor's memory. Raises for tensors that require grad and dtypes
+    NumPy lacks.
+    """
     if force:
         return numpy_array(self.detach().cpu())
     if self.device is not devices.cpu:
         if self.device is devices.meta:
             self._array()
         raise TypeError(
-            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
+            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
+            "the tensor to host memory "
             "first."
         )
     if self.requires_grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
     return numpy_array(self)
 
 
 def numpy_array(t):
     """The shared array, for tensors of a dtype NumPy has."""
     if t.dtype in (dtypes.bfloat16, dtypes.float8_e4m3fn, dtypes.float8_e5m2):
-        raise TypeError(f"Got unsupported ScalarType {call.LEGACY_NAMES.get(t.dtype.name, t.dtype.name)}")
+        raise TypeError(
+            f"Got unsupported ScalarType {call.LEGACY_NAMES.get(t.dtype.name, t.dtype.name)}"
+        )
     return to_numpy(t)
 
 
@@ -341,7 +380,9 @@ def _bad_data(data):
 
 
 def _check_range(array, dtype):
-    """Refuse Python integers too large for an integer dtype; an unsigned one takes negative numbers, wrapped."""
+    """Refuse Python integers too large for an integer dtype; an unsigned one takes negative
+    numbers, wrapped.
+    """
     if dtype.kind not in "ui" or not array.size:
         return
     limits = np.iinfo(dtype.np)
@@ -368,8 +409,10 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     dtype = None if dtype is None else _dtype(dtype)
     if isinstance(data, Tensor):
         warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than "
+            "torch.tensor(sourceTensor).",
             UserWarning,
             stacklevel=2,
         )
@@ -380,7 +423,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             _check_range(array, dtype)
         made = from_host(_to_np(array, dtype), device)
         if dtype is dtypes.complex32:
-            raise NotImplementedError("torch.complex32 is not supported by jtorch; use torch.complex64")
+            raise NotImplementedError(
+                "torch.complex32 is not supported by jtorch; use torch.complex64"
+            )
     if not requires_grad:
         return made
     check(
@@ -405,8 +450,10 @@ def from_numpy(ndarray):
 def _shared(array):
     if not array.flags.writeable:
         warnings.warn(
-            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing "
-            "to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make "
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors. This means writing "
+            "to this tensor will result in undefined behavior. You may want to copy the array to "
+            "protect its data or make "
             "it writable before converting it to a tensor.",
             UserWarning,
             stacklevel=3,
@@ -439,16 +486,22 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 @composite("f", name="scalar_tensor")
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
     """A 0-dim tensor of a number."""
-    return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+    return tensor(
+        s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad
+    )
 
 
 @composite("m")
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     """A tensor of `data` with this tensor's dtype and device unless told otherwise."""
     if isinstance(data, Tensor):
-        made = _converted(data.detach(), dtype or data.dtype, device or self.device, True, preserve_format)
+        made = _converted(
+            data.detach(), dtype or data.dtype, device or self.device, True, preserve_format
+        )
         return made.requires_grad_(requires_grad)
-    return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    return tensor(
+        data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+    )
 
 
 @composite("f m")
@@ -481,19 +534,35 @@ def set_in_place(self, source=None, storage_offset=0, size=None, stride=None):
     if source is None:
         source = from_host(np.zeros((0,), self.dtype.np), self.device)
     if not isinstance(source, Tensor):
-        raise NotImplementedError("torch.Tensor.set_: from a storage object is not supported by jtorch; pass a tensor")
+        raise NotImplementedError(
+            "torch.Tensor.set_: from a storage object is not supported by jtorch; pass a tensor"
+        )
     if size is not None:
-        source = ops.as_strided(source, size, stride or contiguous_strides(tuple(size)), storage_offset)
+        source = ops.as_strided(
+            source, size, stride or contiguous_strides(tuple(size)), storage_offset
+        )
     self._st, self._aval, self._vc = source._st, source._aval, source._vc
     view = source._view
-    self._view = None if view is None else View(
-        view.chain, view.base, value_of(source), view.seen, view.base_edge, view.strides, view.offset
-    )  # fmt: skip
+    self._view = (
+        None
+        if view is None
+        else View(
+            view.chain,
+            view.base,
+            value_of(source),
+            view.seen,
+            view.base_edge,
+            view.strides,
+            view.offset,
+        )
+    )
     return self
 
 
 def tensor_on_storage(storage, size, stride, offset):
-    """A tensor over a storage with the given sizes, strides and offset; tensors given one storage alias."""
+    """A tensor over a storage with the given sizes, strides and offset; tensors given one storage
+    alias.
+    """
     flat = wrap(storage.value if storage.alias is None else storage.read())
     flat._st = storage
     size, stride = tuple(size), tuple(stride)
@@ -505,7 +574,6 @@ def tensor_on_storage(storage, size, stride, offset):
 
 def _reshaped_storage(flat, size):
     return ops.view(flat, size).detach()
-
 
 
 @op(SAME, variants="f m i o")

@@ -15,6 +15,7 @@ from .safe import cast, magnitude, select, widen
 
 def vector_norm(x, p, dims, keepdim):
     """The p-norm of `x` over `dims`, with torch's derivative 0 where the norm is 0."""
+    dims = dims if x.ndim else ()
     if p == 0:
         return jnp.sum(cast(x != 0, x.dtype), dims, keepdims=keepdim)
     size = magnitude(x)

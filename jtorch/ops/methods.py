@@ -11,7 +11,9 @@ from .registry import check, composite, ops, sizes
 def _in_place_view(name, view):
     def method(self, *args, **kwargs):
         if self.requires_grad and self.is_leaf:
-            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
         changed = view(self, *args, **kwargs)
         make_storage_view(self, changed)
         return self
@@ -22,7 +24,10 @@ def _in_place_view(name, view):
 
 
 for _name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided"):
-    _in_place_view(_name + "_", getattr(ops, {"swapaxes": "transpose", "swapdims": "transpose"}.get(_name, _name)))
+    _in_place_view(
+        _name + "_",
+        getattr(ops, {"swapaxes": "transpose", "swapdims": "transpose"}.get(_name, _name)),
+    )
 
 
 @composite("m")
@@ -146,7 +151,11 @@ def fill_diagonal_(self, fill_value, wrap=False):
 @composite("m")
 def new(self, *args):
     """A tensor of this type from sizes or data."""
-    if args and isinstance(args[0], (list, tuple, np.ndarray)) and not isinstance(args[0], dtypes.dtype):
+    if (
+        args
+        and isinstance(args[0], (list, tuple, np.ndarray))
+        and not isinstance(args[0], dtypes.dtype)
+    ):
         if args[0].__class__.__name__ != "Size":
             return ops.tensor(args[0], dtype=self.dtype, device=self.device)
     if len(args) == 1 and isinstance(args[0], Tensor):
@@ -161,7 +170,8 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     check(size > 0, "both buffer length (0) and count (-1) must not be 0", ValueError)
     check(
         0 <= offset < size,
-        f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1",
+        f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} "
+        "bytes) minus 1",
         ValueError,
     )
     made = ops.from_numpy(np.frombuffer(buffer, dtype.np, count, offset))
@@ -272,4 +282,3 @@ def storage(self):
 def typed_storage(self):
     """The tensor's memory as elements."""
     return TypedStorage(self)
-

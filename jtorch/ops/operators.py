@@ -16,12 +16,35 @@ from .registry import ops, public
 
 # operator -> (operation, reflected?)
 BINARY = {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "true_divide", "floordiv": "floor_divide", "mod": "remainder",
-    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
-}  # fmt: skip
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
 COMPARISONS = {"eq": "eq", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}
-IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift")
+IN_PLACE = (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+)
 _COMMON = frozenset((Tensor, float, int))
 _OPERANDS = (Tensor, bool, int, float, complex, np.generic)
 
@@ -54,7 +77,9 @@ def _comparison(function, if_foreign):
 
 
 def _constant_first(name):
-    """`number <op> tensor` for operations whose first argument must be a tensor: the number becomes one."""
+    """`number <op> tensor` for operations whose first argument must be a tensor: the number becomes
+    one.
+    """
     function = getattr(ops, name)
 
     def operator(number, tensor):
@@ -87,7 +112,10 @@ def attach_operators():
         foreign = {"eq": False, "ne": True}.get(symbol, NotImplemented)
         _attach(f"__{symbol}__", _comparison(getattr(ops, name), foreign))
     for symbol in IN_PLACE:
-        _attach(f"__i{symbol}__", _binary(getattr(Tensor, BINARY[symbol].replace("true_divide", "div") + "_")))
+        _attach(
+            f"__i{symbol}__",
+            _binary(getattr(Tensor, BINARY[symbol].replace("true_divide", "div") + "_")),
+        )
     Tensor.__neg__ = ops.neg
     Tensor.__pos__ = lambda self: self
     Tensor.__invert__ = _invert
@@ -97,7 +125,9 @@ def attach_operators():
 
 def _invert(self):
     if self.dtype.kind in "fc":
-        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        raise TypeError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+        )
     return ops.bitwise_not(self)
 
 
@@ -120,12 +150,22 @@ REFLECTED = {}
 def attach_reflected():
     """Reflected operators whose operation wants the tensor first."""
     REFLECTED.update(
-        add=_swap_args("add"), mul=_swap_args("mul"), sub=_rsub, truediv=_rdiv,
-        floordiv=_reflected(_constant_first("floor_divide")), mod=_reflected(_constant_first("remainder")),
-        pow=_reflected(ops.pow), **{"and": _swap_args("bitwise_and"), "or": _swap_args("bitwise_or"),
-        "xor": _swap_args("bitwise_xor")}, lshift=_reflected(_constant_first("bitwise_left_shift")),
-        rshift=_reflected(_constant_first("bitwise_right_shift")), matmul=_reflected(ops.matmul),
-    )  # fmt: skip
+        add=_swap_args("add"),
+        mul=_swap_args("mul"),
+        sub=_rsub,
+        truediv=_rdiv,
+        floordiv=_reflected(_constant_first("floor_divide")),
+        mod=_reflected(_constant_first("remainder")),
+        pow=_reflected(ops.pow),
+        **{
+            "and": _swap_args("bitwise_and"),
+            "or": _swap_args("bitwise_or"),
+            "xor": _swap_args("bitwise_xor"),
+        },
+        lshift=_reflected(_constant_first("bitwise_left_shift")),
+        rshift=_reflected(_constant_first("bitwise_right_shift")),
+        matmul=_reflected(ops.matmul),
+    )
 
 
 # ---- protocols ----
@@ -147,7 +187,8 @@ def _contains(self, element):
     if isinstance(element, (Tensor, bool, int, float, complex)):
         return bool((self == element).any().item())
     raise RuntimeError(
-        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {builtins.type(element)}."
+        "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+        f"{builtins.type(element)}."
     )
 
 
@@ -199,8 +240,10 @@ def _deepcopy(self, memo):
         return found
     if self._edge is not None:
         raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
-            "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment.  If you "
+            "were attempting to deepcopy a module, this may be because of a "
+            "torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
     made = copied_storage(self, _storage_copy(self._st, memo))
@@ -239,7 +282,8 @@ def _array_wrap(self, array, *context):
 def _matrix_transpose(self):
     if self._aval.ndim < 2:
         raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {self._aval.ndim}-D tensor."
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{self._aval.ndim}-D tensor."
         )
     return ops.transpose(self, -2, -1)
 
@@ -311,5 +355,3 @@ def attach_methods():
     """Give Tensor a method for every operation declared with one."""
     for name, function in public["Tensor"].items():
         setattr(Tensor, name, function)
-
-

@@ -75,9 +75,9 @@ def gather(input: T, dim: Dim, index: T, *, sparse_grad: bool = False):
     `index` (int64) has the rank of `input` and is no larger except along `dim`. Raises RuntimeError
     for a position out of range.
     """
-    _check_index("gather", index)
     if not index.size:
         return jnp.zeros(index.shape, input.dtype)
+    _check_index("gather", index)
     shape = index.shape
     input, index = _one_d(input, index)
     _check_ranks("input", input, index)
@@ -260,7 +260,7 @@ def _prod_at_jvp(primals, tangents):
     key = tuple(key)
     base_zero, src_zero = base == 0, src == 0
     one = jnp.ones((), base.dtype)
-    whole = _prod_raw(jnp.where(base_zero, one, base), key, jnp.where(src_zero, one, src))
+    whole = _prod_at(jnp.where(base_zero, one, base), jnp.where(src_zero, one, src), *key)
     zeros = add_at(base_zero.astype(np.int32), key, src_zero.astype(np.int32))
 
     def others(x, is_zero, product, count):
@@ -269,7 +269,7 @@ def _prod_at_jvp(primals, tangents):
 
     by_base = others(base, base_zero, whole, zeros) * tangents[0]
     by_src = others(src, src_zero, read(whole, key), read(zeros, key)) * tangents[1]
-    return _prod_raw(base, key, src), add_at(by_base, key, by_src)
+    return _prod_at(base, src, *key), add_at(by_base, key, by_src)
 
 
 def _extreme_raw(base, key, src, mode):

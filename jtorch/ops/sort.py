@@ -278,14 +278,14 @@ def bincount(input, weights=None, minlength=0):
     return from_host(counts.astype(narrow), input.device)
 
 
-def _span(x, low, high):
+def _span(x, low, high, margin=1):
     """Ends of the histogram: the data's own when both are equal, widened when those are equal."""
     if low == high and x.size:
         low_end, high_end = jnp.min(x), jnp.max(x)
     else:
         low_end, high_end = jnp.asarray(low, x.dtype), jnp.asarray(high, x.dtype)
     flat = low_end == high_end
-    return select(flat, low_end - 1, low_end), select(flat, high_end + 1, high_end)
+    return select(flat, low_end - margin, low_end), select(flat, high_end + margin, high_end)
 
 
 def _check_span(low, high):
@@ -324,7 +324,7 @@ def histogram_over(input: T, edges: T | None, weight: T | None, bins: int, low: 
     """Histogram over given edges, or `bins` equal ones over [low, high]."""
     x = input.reshape(-1)
     if edges is None:
-        low_end, high_end = _span(x, low, high)
+        low_end, high_end = _span(x, low, high, 0.5)
         _check_span(low_end, high_end)
         share = jnp.arange(bins + 1, dtype=x.dtype) / bins
         edges = select(share == 1, high_end, low_end + share * (high_end - low_end))

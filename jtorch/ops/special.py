@@ -104,20 +104,39 @@ def _erfcx_jvp(primals, tangents):
 @op(FLOAT, accepts="buif", variants="f m i o")
 def lgamma(input: T):
     """Logarithm of |gamma(input)|; inf at 0 and the negative integers."""
-    return lax.lgamma(input)
+    return _lgamma(input)
 
 
 @op(FLOAT, accepts="buif", name="gammaln", variants="S o", grad_name="LgammaBackward0")
 def special_gammaln(input: T):
     """torch.special's name for `lgamma`."""
-    return lax.lgamma(input)
+    return _lgamma(input)
 
 
+@jax.custom_jvp
 def _digamma(x):
     # torch: -inf at 0, +inf at -0; NaN at the negative integers.
     zero = x == 0
     pole = -jnp.copysign(jnp.full_like(x, jnp.inf), x)
-    return select(zero, lax.stop_gradient(pole), lax.digamma(select(zero, 1, x)))
+    return select(zero, pole, lax.digamma(select(zero, 1, x)))
+
+
+@_digamma.defjvp
+def _digamma_jvp(primals, tangents):
+    # The derivative of lax.digamma is wrong far below 0.
+    (x,), (dx,) = primals, tangents
+    return _digamma(x), _trigamma(x) * dx
+
+
+@jax.custom_jvp
+def _lgamma(x):
+    return lax.lgamma(x)
+
+
+@_lgamma.defjvp
+def _lgamma_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _lgamma(x), _digamma(x) * dx
 
 
 @op(FLOAT, accepts="buif", variants=_BOTH)
@@ -205,7 +224,7 @@ def tensor_polygamma(input: T, n: int):
 def _multigammaln(x, p):
     check(p >= 1, "p has to be greater than or equal to 1")
     total = p * (p - 1) / 4 * math.log(math.pi)
-    return sum((lax.lgamma(x - i / 2) for i in range(p)), start=jnp.full_like(x, total))
+    return sum((_lgamma(x - i / 2) for i in range(p)), start=jnp.full_like(x, total))
 
 
 @op(FLOAT, accepts="buif", variants="f m i o")

@@ -1,6 +1,7 @@
 """View operations: results that share their input's memory.
 
-Each has a read (base -> view), a put (base, view -> new base), and a rule for strides. Everything else that returns a
+Each has a read (base -> view), a put (base, view -> new base), and a rule for strides. Everything
+else that returns a
 view is made of these.
 """
 
@@ -113,7 +114,9 @@ basic = _view_op("basic_index", _fine, _index_read, _index_put, _index_geometry)
 
 
 def _starts(spec, numbers):
-    """The starts (run-time numbers where the spec says so) and the result's shape of a run-time spec."""
+    """The starts (run-time numbers where the spec says so) and the result's shape of a run-time
+    spec.
+    """
     given = iter(numbers)
     starts, shape = [], []
     for kind, *rest in spec:
@@ -134,13 +137,16 @@ def _lengths(spec):
     return tuple(1 if k == "i" else r[0] if k == "w" else r[1] - r[0] for k, *r in spec if k != "n")
 
 
-# How many different positions a pattern of indices is compiled for before positions become run-time inputs.
+# How many different positions a pattern of indices is compiled for before positions become run-time
+# inputs.
 STATIC_POSITIONS = 8
 _positions = {}
 
 
 def _pattern(spec, shape):
-    """(run-time form of the spec, its numbers): integers, and windows that do not span their dimension."""
+    """(run-time form of the spec, its numbers): integers, and windows that do not span their
+    dimension.
+    """
     static, numbers = [], []
     d = 0
     for entry in spec:
@@ -183,7 +189,9 @@ _INDEX_LABELS = {"i": "SelectBackward0", "s": "SliceBackward0", "n": "UnsqueezeB
 
 
 def _index_label(spec, shape):
-    """The autograd name of basic indexing in torch, which takes one step for each index: that of the last step."""
+    """The autograd name of basic indexing in torch, which takes one step for each index: that of
+    the last step.
+    """
     label = "AliasBackward0"
     d = 0
     for kind, *rest in spec:
@@ -197,14 +205,18 @@ def _index_label(spec, shape):
 
 
 _SEVERAL = (
-    "Output {} of {} is a view and is being modified inplace. This view is the output of a function that returns multiple "
-    "views. Such functions do not allow the output views to be modified inplace. You should replace the inplace operation by "
+    "Output {} of {} is a view and is being modified inplace. This view is the output of a "
+    "function that returns multiple "
+    "views. Such functions do not allow the output views to be modified inplace. You should "
+    "replace the inplace operation by "
     "an out-of-place one."
 )
 
 
 def as_parts(parts, name):
-    """`parts`, which one call of a function with several results made: named after it, not to be written to in place."""
+    """`parts`, which one call of a function with several results made: named after it, not to be
+    written to in place.
+    """
     for i, part in enumerate(parts):
         if part._edge is None:
             break
@@ -234,7 +246,8 @@ def select(input, dim, index):
     index = int(index)
     if not -size <= index < size:
         raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
+            f"dimension {dim}"
         )
     return basic_index(input, _full_spec(input, dim, ("i", index % size)))
 
@@ -256,9 +269,14 @@ def narrow(input, dim, start, length):
     )
     start = int(start)
     if not -size <= start <= size:
-        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
+        )
     start = start + size if start < 0 else start
-    check(start + length <= size, f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    check(
+        start + length <= size,
+        f"start ({start}) + length ({length}) exceeds dimension size ({size}).",
+    )
     return basic_index(input, _full_spec(input, dim, ("s", start, start + length, 1)))
 
 
@@ -273,7 +291,9 @@ def _permute_geometry(shape, strides, offset, dims, aval):
     return tuple(strides[d] for d in dims), offset
 
 
-_permute = _view_op("permute", _fine, lambda x, dims: jnp.transpose(x, dims), _permute_put, _permute_geometry)
+_permute = _view_op(
+    "permute", _fine, lambda x, dims: jnp.transpose(x, dims), _permute_put, _permute_geometry
+)
 
 
 @composite("f m")
@@ -284,10 +304,13 @@ def permute(input, *dims, **kwargs):
     n = input._aval.ndim
     if len(dims) != n:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            "length of the desired "
             f"ordering of dimensions i.e. input.dim() = {n} is not equal to len(dims) = {len(dims)}"
         )
-    return apply_view(_permute, input, tuple(wrap_dim(d, n) for d in dims) if _distinct(dims, n) else None)
+    return apply_view(
+        _permute, input, tuple(wrap_dim(d, n) for d in dims) if _distinct(dims, n) else None
+    )
 
 
 def _distinct(dims, n):
@@ -358,11 +381,15 @@ def _view_geometry(shape, strides, offset, new_shape, aval):
     return _view_strides(shape, strides, new_shape), offset
 
 
-_view = _view_op("view", _fine, lambda x, shape: lax.reshape(x, shape), _reshape_put, _view_geometry)
+_view = _view_op(
+    "view", _fine, lambda x, shape: lax.reshape(x, shape), _reshape_put, _view_geometry
+)
 
 
 def infer_size(shape, numel):
-    """A shape with its -1 filled in. Raises torch's error when it does not fit the number of elements."""
+    """A shape with its -1 filled in. Raises torch's error when it does not fit the number of
+    elements.
+    """
     if -1 not in shape:
         known = math.prod(shape)
         if known != numel or any(s < 0 for s in shape):
@@ -374,7 +401,8 @@ def infer_size(shape, numel):
     if known == 0:
         if numel == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+                "unspecified dimension size -1 "
                 "can be any value and is ambiguous"
             )
         _bad_shape(shape, numel)
@@ -386,7 +414,9 @@ def infer_size(shape, numel):
 def _bad_shape(shape, numel):
     for s in shape:
         if s < -1:
-            raise RuntimeError(f"invalid shape dimension {s} at index {shape.index(s)} of shape {list(shape)}")
+            raise RuntimeError(
+                f"invalid shape dimension {s} at index {shape.index(s)} of shape {list(shape)}"
+            )
     raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
 
 
@@ -400,9 +430,13 @@ def view(input, *shape, **kwargs):
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
         return view_dtype(input, shape[0])
     shape = infer_size(sizes(shape), input._aval.numel)
-    if input._view is not None and _view_strides(input._aval.shape, input._view.strides, shape) is None:
+    if (
+        input._view is not None
+        and _view_strides(input._aval.shape, input._view.strides, shape) is None
+    ):
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two "
             "contiguous subspaces). Use .reshape(...) instead."
         )
     return apply_view(_view, input, shape)
@@ -414,7 +448,10 @@ def reshape(input, *shape, **kwargs):
     if kwargs:
         shape = tuple(kwargs.values())
     shape = infer_size(sizes(shape), input._aval.numel)
-    if input._view is not None and _view_strides(input._aval.shape, input._view.strides, shape) is None:
+    if (
+        input._view is not None
+        and _view_strides(input._aval.shape, input._view.strides, shape) is None
+    ):
         return apply_view(_view, _contiguous_copy(input), shape, "UnsafeViewBackward0")
     return apply_view(_view, input, shape)
 
@@ -429,7 +466,9 @@ def _squeeze_geometry(shape, strides, offset, dims, aval):
     return tuple(st for d, st in enumerate(strides) if d not in dims), offset
 
 
-_squeeze = _view_op("squeeze", _fine, lambda x, dims: lax.squeeze(x, dims), _reshape_put, _squeeze_geometry)
+_squeeze = _view_op(
+    "squeeze", _fine, lambda x, dims: lax.squeeze(x, dims), _reshape_put, _squeeze_geometry
+)
 
 
 @composite("f m")
@@ -438,7 +477,13 @@ def squeeze(input, dim=None):
     shape = input._aval.shape
     dims = range(len(shape)) if dim is None else wrap_dims(to_tuple(dim), len(shape))
     gone = tuple(d for d in dims if shape and shape[d] == 1)
-    label = "SqueezeBackward0" if dim is None else "SqueezeBackward1" if isinstance(dim, int) else "SqueezeBackward2"
+    label = (
+        "SqueezeBackward0"
+        if dim is None
+        else "SqueezeBackward1"
+        if isinstance(dim, int)
+        else "SqueezeBackward2"
+    )
     return apply_view(_squeeze, input, gone, label)
 
 
@@ -447,7 +492,9 @@ def _unsqueeze_geometry(shape, strides, offset, dim, aval):
     return (*strides[:dim], step, *strides[dim:]), offset
 
 
-_unsqueeze = _view_op("unsqueeze", _fine, lambda x, dim: lax.expand_dims(x, (dim,)), _reshape_put, _unsqueeze_geometry)
+_unsqueeze = _view_op(
+    "unsqueeze", _fine, lambda x, dim: lax.expand_dims(x, (dim,)), _reshape_put, _unsqueeze_geometry
+)
 
 
 @composite("f m")
@@ -462,15 +509,18 @@ def unsqueeze(input, dim):
 def _check_expand(aval, shape):
     if len(shape) < aval.ndim:
         raise RuntimeError(
-            f"expand(torch.{aval.dtype.name}{{{list(aval.shape)}}}, size={list(shape)}): the number of sizes provided "
-            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({aval.ndim})"
+            f"expand(torch.{aval.dtype.name}{{{list(aval.shape)}}}, size={list(shape)}): the "
+            "number of sizes provided "
+            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor "
+            f"({aval.ndim})"
         )
     lead = len(shape) - aval.ndim
     for d, s in enumerate(shape):
         own = aval.shape[d - lead] if d >= lead else 1
         if own != s and own != 1:
             raise RuntimeError(
-                f"The expanded size of the tensor ({s}) must match the existing size ({own}) at non-singleton dimension "
+                f"The expanded size of the tensor ({s}) must match the existing size ({own}) at "
+                "non-singleton dimension "
                 f"{d}.  Target sizes: {list(shape)}.  Tensor sizes: {list(aval.shape)}"
             )
 
@@ -485,12 +535,16 @@ def _expand_geometry(shape, strides, offset, new, aval):
     return (*reversed(fresh), *own), offset
 
 
-_expand = _view_op("expand", _check_expand, lambda x, shape: jnp.broadcast_to(x, shape), None, _expand_geometry)
+_expand = _view_op(
+    "expand", _check_expand, lambda x, shape: jnp.broadcast_to(x, shape), None, _expand_geometry
+)
 
 
 @composite("m")
 def expand(input, *size, implicit=False, **kwargs):
-    """The tensor with dimensions of size 1 repeated to `size` without copying; -1 keeps a dimension."""
+    """The tensor with dimensions of size 1 repeated to `size` without copying; -1 keeps a
+    dimension.
+    """
     if "size" in kwargs:
         size = (kwargs["size"],)
     size = sizes(size)
@@ -500,7 +554,8 @@ def expand(input, *size, implicit=False, **kwargs):
         for d, s in enumerate(size[: max(lead, 0)]):
             if s == -1:
                 raise RuntimeError(
-                    f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {d}"
+                    "The expanded size of the tensor (-1) isn't allowed in a leading, "
+                    f"non-existing dimension {d}"
                 )
         size = tuple(own[d - lead] if s == -1 else s for d, s in enumerate(size))
     return apply_view(_expand, input, size)
@@ -558,7 +613,9 @@ def _unfold_put(x, v, attrs):
         return lax.reshape(v, ())
     dim = attrs[0]
     back = jnp.moveaxis(jnp.moveaxis(v, -1, dim + 1), (dim, dim + 1), (0, 1))
-    return jnp.moveaxis(jnp.moveaxis(x, dim, 0).at[_unfold_index(x.shape[dim], attrs)].set(back), 0, dim)
+    return jnp.moveaxis(
+        jnp.moveaxis(x, dim, 0).at[_unfold_index(x.shape[dim], attrs)].set(back), 0, dim
+    )
 
 
 def _unfold_geometry(shape, strides, offset, attrs, aval):
@@ -579,7 +636,9 @@ def unfold_dimension(input, dimension, size, step):
     length = input._aval.shape[dim] if n else 1
     check(step > 0, f"step is {step} but must be > 0")
     if size > length:
-        raise RuntimeError(f"maximum size for tensor at dimension {dim} is {length} but size is {size}")
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {dim} is {length} but size is {size}"
+        )
     return apply_view(_unfold, input, (dim, int(size), int(step)))
 
 
@@ -599,8 +658,10 @@ def _check_strided(aval, attrs):
     reach = offset + sum((s - 1) * st for s, st in zip(size, stride)) + 1 if 0 not in size else 0
     if reach > aval.numel:
         raise RuntimeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{aval.dtype.itemsize} requiring a storage size of {reach * aval.dtype.itemsize} are out of bounds for "
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+            "itemsize "
+            f"{aval.dtype.itemsize} requiring a storage size of {reach * aval.dtype.itemsize} are "
+            "out of bounds for "
             f"storage of size {aval.nbytes}"
         )
 
@@ -686,7 +747,8 @@ def view_as_complex(input):
     """Pairs (real, imaginary) in the last dimension as complex numbers."""
     check(
         input.dtype.is_floating_point,
-        f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {input.dtype}",
+        "view_as_complex is only supported for floating point tensors, but got a tensor of scalar "
+        f"type: {input.dtype}",
     )
     return apply_view(_as_complex, input, ())
 
@@ -730,7 +792,9 @@ def _bits_geometry(shape, strides, offset, target, aval):
     return contiguous_strides(aval.shape), offset
 
 
-_bits = _view_op("view_dtype", _fine, _bits_read, lambda x, v, target: _reinterpret(v, x.dtype), _bits_geometry)
+_bits = _view_op(
+    "view_dtype", _fine, _bits_read, lambda x, v, target: _reinterpret(v, x.dtype), _bits_geometry
+)
 
 
 @composite("p")
@@ -746,7 +810,8 @@ def view_dtype(input, dtype):
     if new > own:
         check(
             input.shape[-1] % (new // own) == 0,
-            f"self.size(-1) must be divisible by {new // own} to view {input.dtype} as {dtype} (different element sizes), "
+            f"self.size(-1) must be divisible by {new // own} to view {input.dtype} as {dtype} "
+            "(different element sizes), "
             f"but got {input.shape[-1]}",
         )
     return apply_view(_bits, input, dtype.np)
@@ -756,5 +821,3 @@ def view_dtype(input, dtype):
 def detach(input):
     """A tensor that shares the memory and is cut from the graph."""
     return _share(input)
-
-
