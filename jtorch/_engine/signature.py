@@ -172,17 +172,18 @@ class _Guards(threading.local):
 _guards = _Guards()
 
 
-def guard(flag, exc, message, shown=None):
-    """Declare, inside an operation, that `flag` (a boolean scalar; True means bad) must be false at
-    run time.
+# What an integer guard gives when nothing is wrong.
+FINE = np.iinfo(np.int64).min
 
-    The error is raised when the operation is recorded if what the flag depends on is on the host by
-    then, else when a
-    value is next looked at. `shown`, an integer scalar, stands in the message at `{}`.
+
+def guard(flag, exc, message):
+    """Declare, inside an operation, a check of its data.
+
+    flag: a boolean scalar that must be false, or an int64 scalar that must be `FINE` and otherwise
+    stands in the message at `{}`. The error is raised when the operation is recorded if what the
+    flag depends on is on the host by then, else when a value is next looked at.
     """
     if _guards.collected is not None:
-        if shown is not None:
-            flag = jax.numpy.stack([flag.astype(np.int64), shown.astype(np.int64)])
         _guards.collected.append((flag, exc, message))
 
 
@@ -191,20 +192,28 @@ def raise_if_bad(result, exc, message, where=None):
     recorded it.
     """
     result = np.asarray(result)
-    bad, shown = result if result.ndim else (result, None)
-    if bad:
-        text = message if shown is None else message.format(shown)
-        raise exc(f"{text} (recorded at {where})" if where else text)
+    if result.dtype == np.bool_:
+        if not result:
+            return
+    elif result == FINE:
+        return
+    else:
+        message = message.format(result)
+    raise exc(f"{message} (recorded at {where})" if where else message)
 
 
 class Signature:
-    """An operation on given avals. Calls are flat: arrays in, a list of arrays out."""
+    """An operation on given avals. Calls are flat: arrays in, a list of arrays out.
+
+    n_outs: how many outputs the operation has; the results of its guards follow them in `outs`.
+    """
 
     __slots__ = (
         "op",
         "avals",
         "outs",
         "guards",
+        "n_outs",
         "jaxpr",
         "device",
         "single",
@@ -232,12 +241,8 @@ class Signature:
         )
         self.vjps = {}
         self.primal = primal
+        self.n_outs = n_outs
         self._runner = self._cost = self._fun = self._unguarded = self._guard_only = None
-
-    @property
-    def n_outs(self):
-        """How many outputs the operation has, guards not counted."""
-        return len(self.outs) - len(self.guards)
 
     @property
     def fun(self):

@@ -2,9 +2,8 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-from .registry import LEGACY_NAMES, guard
+from .registry import FINE, LEGACY_NAMES, guard
 
 
 def wrap(index, size, dim):
@@ -16,11 +15,9 @@ def wrap(index, size, dim):
 
 
 def guard_each(bad, values, exc, message):
-    """A guard against every `bad` element; the first such of `values` stands in the message at `{}`."""
+    """A guard against every `bad` element; one such of `values` stands in the message at `{}`."""
     if bad.size:
-        bad = bad.reshape(-1)
-        first = lax.dynamic_index_in_dim(values.reshape(-1), jnp.argmax(bad), keepdims=False)
-        guard(jnp.any(bad), exc, message, first)
+        guard(jnp.max(jnp.where(bad, values.astype(np.int64), FINE)), exc, message)
 
 
 def read(input, key):

@@ -13,7 +13,7 @@ import numpy as np
 from .._engine import device as devices
 from .._engine import trace
 from .._engine.call import LEGACY_NAMES, apply, cast_result, check_writable, forget_version, write
-from .._engine.signature import Operation, camel, guard
+from .._engine.signature import FINE, Operation, camel, guard
 from .._engine.tensor import from_array, value_of, wrap
 from . import promotion
 from .promotion import BOOL, DEFAULT, FLOAT, LONG, SAME
@@ -457,6 +457,7 @@ def _dress(wrapper, name, fn):
 
 __all__ = [
     "BOOL",
+    "FINE",
     "DEFAULT",
     "FLOAT",
     "LEGACY_NAMES",
