@@ -15,6 +15,7 @@ import time
 import warnings
 
 os.environ.setdefault("JTORCH_TIER", "cold")
+os.environ.setdefault("JAX_NUMPY_DTYPE_PROMOTION", "strict")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 warnings.simplefilter("ignore")
 

@@ -78,7 +78,8 @@ PROGRAMS = {
             raise AssertionError("no error")
     """,
     "a device that does not exist": """
-        for name, error in (("xla:9", RuntimeError), ("cuda", AssertionError), ("nonsense", RuntimeError)):
+        for name, error in (("xla:9", RuntimeError), ("cuda", AssertionError), ("nonsense",
+        RuntimeError)):
             try:
                 torch.ones(2, device=name)
             except error:
@@ -94,7 +95,9 @@ def test_programs_on_eight_devices():
         source += f"def program_{i}():\n{textwrap.indent(textwrap.dedent(program), '    ')}\n"
     source += f"for i in range({len(PROGRAMS)}): globals()[f'program_{{i}}']()\nprint('done')"
     environment = dict(os.environ, XLA_FLAGS="--xla_force_host_platform_device_count=8")
-    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, env=environment
+    )
     assert done.stdout == "done\n", done.stderr
 
 

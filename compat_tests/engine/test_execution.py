@@ -162,7 +162,7 @@ def test_repeating_steps_are_compiled_and_changing_numbers_do_not_recompile():
 def test_a_loop_that_never_looks_is_bounded_and_repeats_its_traces():
     settings.tier = "auto"
     x = torch.ones(4)
-    for i in range(20_000):
+    for _ in range(20_000):
         x = x * 1.0001
         x = x + 0.001
         x = x - 0.001
@@ -255,8 +255,9 @@ print([p.detach().numpy().tobytes().hex() for p in net.parameters()])
 
 
 def test_two_runs_give_bitwise_the_same():
+    command = [sys.executable, "-c", PROGRAM]
     outputs = [
-        subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout for _ in range(2)
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)
     ]
     assert outputs[0] == outputs[1]
     assert len(outputs[0]) > 100
@@ -269,7 +270,7 @@ def test_an_index_out_of_range_is_an_error(tier):
     with pytest.raises(IndexError):
         F.embedding(torch.tensor([1, 5]), weight)
     pending = torch.tensor([1, 4]) + 1
-    with pytest.raises(IndexError, match="test_execution.py"):
+    with pytest.raises(IndexError, match=r"test_execution\.py"):
         F.embedding(pending, weight).sum().item()
     assert F.embedding(torch.tensor([4]), weight).shape == (1, 3)
 

@@ -39,10 +39,14 @@ def test_jit_vmap_and_grad_of_a_torch_function():
     w = jnp.asarray(rng.standard_normal((3, 2)), jnp.float32)
     fn = torch.to_jax(_score)
     one_by_one = [float(fn(row, w)) for row in x]
-    np.testing.assert_allclose(jax.jit(jax.vmap(fn, in_axes=(0, None)))(x, w), one_by_one, rtol=1e-5)
+    np.testing.assert_allclose(
+        jax.jit(jax.vmap(fn, in_axes=(0, None)))(x, w), one_by_one, rtol=1e-5
+    )
     t = torch.from_jax(w).clone().requires_grad_()
     _score(torch.from_jax(x[0]), t).backward()
-    np.testing.assert_allclose(jax.grad(fn, argnums=1)(x[0], w), t.grad.numpy(), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        jax.grad(fn, argnums=1)(x[0], w), t.grad.numpy(), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_autograd_inside_a_traced_function():

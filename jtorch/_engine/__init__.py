@@ -1,1 +1,1 @@
-"""The engine: recording, executing and differentiating operations. It knows no operation by name."""
+"""The engine: recording, executing and differentiating. It knows no operation by name."""

@@ -292,7 +292,10 @@ def _expanded(a, attrs):
 
 def _not_expandable(own, target):
     if len(own) > len(target):
-        return f"expand: the number of sizes of {list(own)} must not be greater than that of the destination, {list(target)}"
+        return (
+            f"expand: the number of sizes of {list(own)} must not be greater than that of the "
+            f"destination, {list(target)}"
+        )
     lead = len(target) - len(own)
     at = next(d for d, s in enumerate(own) if s not in (1, target[d + lead])) + lead
     return (

@@ -66,7 +66,7 @@ class Node:
         return f"<{short_name(self)} object at {hex(id(self))}>"
 
     def register_hook(self, hook):
-        """Call `hook(grad_inputs, grad_outputs)` after this node; it may return other grad_inputs."""
+        """Call `hook(grad_inputs, grad_outputs)` after this node; it may return new grad_inputs."""
         self.hooks = self.hooks or {}
         return HookHandle(self.hooks, hook)
 

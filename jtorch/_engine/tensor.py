@@ -174,7 +174,8 @@ class Tensor(metaclass=TensorMeta):
                 + (
                     ""
                     if requires_grad
-                    else " If you want to use a computed variable in a subgraph that doesn't require "
+                    else " If you want to use a computed variable in a subgraph that doesn't "
+                    "require "
                     "differentiation use var_no_grad = var.detach()."
                 )
             )
@@ -328,7 +329,7 @@ class Tensor(metaclass=TensorMeta):
         return None if self._view is None else self._view.base
 
     def _set_data(self, other):
-        """Replace the contents by those of `other`, of the same shape and dtype, outside autograd."""
+        """Replace the contents by those of `other`, of equal shape and dtype, outside autograd."""
         _replace(self, value_of(other))
 
     def _storage_numpy(self):

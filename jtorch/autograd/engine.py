@@ -43,7 +43,7 @@ def _hooked(meta, gradient):
 
 
 def _laid_out_like(variable, gradient):
-    """The first gradient of a leaf that is dense but not row-major lies in memory as the leaf does."""
+    """The first gradient of a dense leaf that is not row-major lies in memory as the leaf."""
     strides = variable.stride()
     if gradient.stride() == strides or not is_dense(variable.shape, strides):
         return gradient

@@ -1,7 +1,7 @@
 """The declarations of every operation, one file for each family.
 
-Importing the package imports every family, so a new file here is all it takes to add operations; then Tensor gets its
-methods and operators.
+Importing the package imports every family, so a new file here is all it takes to add operations;
+then Tensor gets its methods and operators.
 """
 
 import importlib

@@ -255,6 +255,8 @@ def prelu(input: T, weight: T):
 @op(DEFAULT, accepts="uif", variants="p")
 def hardtanh(input: T, min_val: float = -1.0, max_val: float = 1.0):
     """x limited to [min_val, max_val]; the derivative is 0 at both bounds."""
+    if jnp.issubdtype(input.dtype, jnp.integer):
+        min_val, max_val = int(min_val), int(max_val)
     return select(input <= min_val, min_val, select(input >= max_val, max_val, input))
 
 

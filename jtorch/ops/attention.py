@@ -50,7 +50,7 @@ def _product(a, b, contract_a, contract_b):
     b = jnp.broadcast_to(b, (*lead, *b.shape[-2:]))
     n = len(lead)
     batch = tuple(range(n))
-    wide = jnp.promote_types(a.dtype, jnp.float32) if a.dtype.itemsize == 2 else a.dtype
+    wide = jnp.float32 if a.dtype.itemsize == 2 else a.dtype
     contracted = (((n + contract_a,), (n + contract_b,)), (batch, batch))
     return lax.dot_general(a, b, contracted, preferred_element_type=wide)
 

@@ -581,7 +581,8 @@ def fill(input: T, value: TS):
     """The tensor with every element `value`, a number or a 0-dim tensor."""
     check(
         value.ndim == 0,
-        f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.",
+        "fill_ only supports 0-dimension value tensor but got tensor with "
+        f"{value.ndim} dimensions.",
     )
     return jnp.broadcast_to(call.convert(value, input.dtype), input.shape)
 

@@ -46,7 +46,7 @@ def normalize_by(input: T, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12):
     """`input` divided by max(its p-norm over `dim`, eps). Same shape as `input`."""
     x = widen(input)
     norm = vector_norm(x, p, dim, True)
-    return x / select(norm < eps, eps, norm)
+    return x / cast(select(norm < eps, eps, norm), x.dtype)
 
 
 def distance(a, b, p, eps, keepdim=False):

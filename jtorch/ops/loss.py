@@ -92,7 +92,8 @@ def _kept(target, classes, ignore_index):
     """Which targets count, and the targets with those that do not set to class 0."""
     target = cast(target, jnp.int64)
     kept = target != ignore_index
-    guard_each(((target < 0) | (target >= classes)) & kept, target, IndexError, "Target {} is out of bounds.")
+    bad = ((target < 0) | (target >= classes)) & kept
+    guard_each(bad, target, IndexError, "Target {} is out of bounds.")
     return kept, select(kept, target, 0)
 
 

@@ -95,6 +95,7 @@ def cosine_embedding(input1: T, input2: T, target: T, margin: float = 0.0, reduc
     product = jnp.sum(a * b, -1)
     norms = (jnp.sum(a * a, -1) + 1e-12) * (jnp.sum(b * b, -1) + 1e-12)
     cos = product / lax.sqrt(norms)
+    target = cast(target, jnp.int64) if target.dtype == jnp.bool_ else target
     near = select(target == 1, 1 - cos, 0.0)
     far = select(target == -1, _at_least_zero(cos - margin), 0.0)
     return cast(reduced(near + far, reduction), kind)

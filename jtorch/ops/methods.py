@@ -8,13 +8,13 @@ from . import view  # noqa: F401  (declares what is used here)
 from .registry import check, composite, ops, sizes
 
 
-def _in_place_view(name, view):
+def _in_place_view(name, change):
     def method(self, *args, **kwargs):
         if self.requires_grad and self.is_leaf:
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation."
             )
-        changed = view(self, *args, **kwargs)
+        changed = change(self, *args, **kwargs)
         make_storage_view(self, changed)
         return self
 
@@ -189,7 +189,7 @@ def typename(obj):
 
 
 class UntypedStorage:
-    """The bytes of a tensor's memory, as far as scripts look at them: identity, size, raw contents."""
+    """The bytes of a tensor's memory, as far as scripts look at them: identity, size, contents."""
 
     __slots__ = ("_tensor",)
     __module__ = "torch"

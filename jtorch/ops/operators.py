@@ -224,7 +224,7 @@ def _format(self, spec):
 
 
 def _storage_copy(st, memo):
-    """A storage with the same contents: one for all tensors of a deep copy that shared the old one."""
+    """A storage with equal contents: one for all tensors of a deep copy that shared the old."""
     found = memo.get(id(st))
     if found is None:
         value = st.value if st.alias is None else st.read()

@@ -10,7 +10,8 @@ def wrap(index, size, dim):
     """`index` with negative positions counted from the end; IndexError for what is out of range."""
     index = index.astype(np.int64)
     bad = (index < -size) | (index >= size)
-    guard_each(bad, index, IndexError, f"index {{}} is out of bounds for dimension {dim} with size {size}")
+    message = f"index {{}} is out of bounds for dimension {dim} with size {size}"
+    guard_each(bad, index, IndexError, message)
     return jnp.where(index < 0, index + size, index)
 
 

@@ -9,7 +9,8 @@ from .registry import SAME, T, check, composite, from_host, host, op, return_typ
 
 @composite("f m o")
 def geqrf(input):
-    """(a, tau) of `input` (*, m, n): R in the upper triangle of a, below it and in tau (*, min(m, n))
+    """(a, tau) of `input` (*, m, n): R in the upper triangle of a, below it and in tau (*, min(m,
+    n))
     the reflectors whose product is Q.
     """
     check(input.ndim >= 2, "torch.geqrf: input must have at least 2 dimensions.")
@@ -22,7 +23,8 @@ def geqrf(input):
 
 @op(SAME, accepts="fc", variants="f m o")
 def ormqr(input: T, tau: T, other: T, left: bool = True, transpose: bool = False):
-    """Q @ other, or other @ Q unless `left`, with Q the (m, m) product of the reflectors (input, tau).
+    """Q @ other, or other @ Q unless `left`, with Q the (m, m) product of the reflectors (input,
+    tau).
 
     `transpose` takes the adjoint of Q. RuntimeError when the sizes do not fit.
     """

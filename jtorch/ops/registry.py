@@ -457,8 +457,8 @@ def _dress(wrapper, name, fn):
 
 __all__ = [
     "BOOL",
-    "FINE",
     "DEFAULT",
+    "FINE",
     "FLOAT",
     "LEGACY_NAMES",
     "LONG",

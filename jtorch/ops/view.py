@@ -20,7 +20,7 @@ from .registry import check, composite, sizes, to_tuple, wrap_dim, wrap_dims
 
 
 def _view_op(name, check_attrs, read, put, geometry):
-    """A ViewOp; `check_attrs(aval, attrs)` raises torch's errors, read/put take (array(s), attrs)."""
+    """A ViewOp; `check_attrs(aval, attrs)` raises torch's errors, read/put take arrays, attrs."""
 
     def make(attrs, avals):
         check_attrs(avals[0], attrs)
@@ -228,7 +228,7 @@ def as_parts(parts, name):
 
 @composite("p")
 def basic_index(x, spec):
-    """The view of basic indexing; `spec` has ("i", k), ("s", start, stop, step) or ("n",) for each step."""
+    """The view of basic indexing; `spec`: ("i", k), ("s", start, stop, step) or ("n",) entries."""
     aval = x._aval
     attrs = spec
     if (spec, aval) not in basic.operation.sigs:
