@@ -118,11 +118,12 @@ def _missing(difference):
 class Check:
     """All aspects of one entry with one dtype."""
 
-    def __init__(self, name, dtype, first=None):
+    def __init__(self, name, dtype, first=None, typical=False):
         self.name = name
         self.op = entries.ENTRIES[name]
         self.dtype = dtype
-        self.first = first
+        self.first = 2 if typical else first
+        self.typical = typical
         self.outcomes = {}
         wider = overrides(self.op, dtype) if dtype is not None else (0.0, 0.0)
         self.options = {
@@ -137,7 +138,7 @@ class Check:
     def _samples(self, requires_grad=False):
         found = entries.samples(self.op, self.dtype, requires_grad, self.first)
         # The first sample of many entries is a scalar or empty, the second a typical one.
-        return found[-1:] if self.first == 2 else found
+        return found[-1:] if self.typical else found
 
     def run(self, variants):
         """The outcomes by variant, of those of `variants` that the entry has."""
@@ -300,11 +301,14 @@ def run_errors(name):
     return found
 
 
-def run(name, dtypes, variants, first=None):
-    """{(variant, dtype name): Outcome} of one entry; errors have no dtype."""
+def run(name, dtypes, variants, first=None, typical=False):
+    """{(variant, dtype name): Outcome} of one entry; errors have no dtype.
+
+    `first` is how many of the samples take part, by default all; `typical` asks for just one.
+    """
     found = {}
     for dtype in dtypes:
-        outcomes = Check(name, dtype, first).run(variants)
+        outcomes = Check(name, dtype, first, typical).run(variants)
         for variant, outcome in outcomes.items():
             found[variant, entries.dtype_name(dtype)] = outcome
     if "errors" in variants:

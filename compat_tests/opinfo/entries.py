@@ -41,7 +41,6 @@ def entry_name(op):
     return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else op.name
 
 
-
 def _runs_on_cpu(op):
     """False for what torch itself has on accelerators only, so that there is nothing to compare."""
     return not op.name.startswith("jiterator_") and bool(op.supported_dtypes("cpu"))
@@ -51,12 +50,12 @@ ENTRIES = {entry_name(op): op for op in op_db if _runs_on_cpu(op)}
 
 
 def dtype_name(dtype):
-    """"float32" for torch.float32."""
+    """The name without its prefix: float32."""
     return str(dtype).removeprefix("torch.")
 
 
 def dtypes_of(op):
-    """Every dtype the entry runs with on a CPU, complex32 aside (it is not a dtype to compute in)."""
+    """Every dtype the entry runs with on a CPU, but complex32: NumPy cannot hold it."""
     found = op.supported_dtypes("cpu")
     return sorted((d for d in found if d != torch.complex32), key=dtype_name)
 

@@ -80,9 +80,7 @@ def _gradients(lib, results, wanted, stage, last):
     if not results:
         return [None] * len(wanted)
     weights = [_weights(lib, t, stage) for t in results]
-    return lib.autograd.grad(
-        results, wanted, weights, allow_unused=True, create_graph=not last
-    )
+    return lib.autograd.grad(results, wanted, weights, allow_unused=True, create_graph=not last)
 
 
 def evaluate(lib, call, arguments, order=0, finish=None):

@@ -35,10 +35,10 @@ def tier():
     settings.tier = before
 
 
-def _run(*arguments):
+def _run(*arguments, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return checks.run(*arguments)
+        return checks.run(*arguments, **options)
 
 
 def _unknown(name, found):
@@ -83,13 +83,13 @@ def _judge(name, found, full=False):
 def test_entry(name, tier):
     tier("cold")
     op = entries.ENTRIES[name]
-    _judge(name, _run(name, entries.quick_dtypes(op), checks.QUICK, 2))
+    _judge(name, _run(name, entries.quick_dtypes(op), checks.QUICK, typical=True))
 
 
 @pytest.mark.parametrize("name", HOT)
 def test_entry_compiled(name, tier):
     tier("hot")
-    found = _run(name, entries.quick_dtypes(entries.ENTRIES[name])[:1], checks.QUICK, 2)
+    found = _run(name, entries.quick_dtypes(entries.ENTRIES[name])[:1], checks.QUICK, typical=True)
     assert not _unknown(name, found), "\n".join(_unknown(name, found))
 
 

@@ -123,7 +123,11 @@ class Translator:
         for kind, method in self._KINDS:
             if isinstance(value, kind):
                 return method(self, value)
-        if callable(value) and not _is_entry(value) and (id(value) in _names() or _is_foreign(value)):
+        if (
+            callable(value)
+            and not _is_entry(value)
+            and (id(value) in _names() or _is_foreign(value))
+        ):
             return counterpart(value)
         return value
 
@@ -137,7 +141,7 @@ class Translator:
         if self._named(t.dtype).name.startswith("float8"):
             raise Missing(f"{t.dtype} tensors cannot be carried over through NumPy")
         with jtorch.no_grad():
-            if t.is_contiguous() and t.untyped_storage().nbytes() == t.nbytes or t.numel() == 0:
+            if (t.is_contiguous() and t.untyped_storage().nbytes() == t.nbytes) or t.numel() == 0:
                 made = jtorch.tensor(_flat_array(t))
             else:
                 row = jtorch.tensor(_storage_array(t))
@@ -198,8 +202,10 @@ class Translator:
         (torch.nn.Module, lambda self, v: counterpart(type(v))()),
         (types.ModuleType, _module),
         (types.FunctionType, _function),
-        (functools.partial, lambda self, v: functools.partial(
-            self(v.func), *self(v.args), **self(v.keywords))),
+        (
+            functools.partial,
+            lambda self, v: functools.partial(self(v.func), *self(v.args), **self(v.keywords)),
+        ),
         (slice, lambda self, v: slice(self(v.start), self(v.stop), self(v.step))),
         ((tuple, list), _sequence),
         (dict, lambda self, v: {k: self(x) for k, x in v.items()}),

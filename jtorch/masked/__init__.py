@@ -1,7 +1,7 @@
 """`torch.masked`: reductions and normalisations that leave elements out.
 
-`mask` is a boolean tensor that broadcasts to `input`; where it is False an element is left out, as if
-it were the neutral element of the operation. Without `mask` everything counts.
+`mask` is a boolean tensor that broadcasts to `input`; where it is False an element is left out, as
+if it were the neutral element of the operation. Without `mask` everything counts.
 """
 
 import math
@@ -11,16 +11,18 @@ from .._engine.tensor import Tensor
 from ..ops import ops
 
 __all__ = [
-    "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp", "logsumexp",
-    "mean", "median", "norm", "normalize", "prod", "softmax", "softmin", "std", "sum", "var",
+    "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp",
+    "logsumexp", "mean", "median", "norm", "normalize", "prod", "softmax", "softmin", "std", "sum",
+    "var",
 ]  # fmt: skip
 
 
 def _mask_for(input, mask):
-    """`mask` in the shape of `input`. ValueError when it does not fit."""
+    """`mask` in the shape of `input`. IndexError for one of more dimensions."""
     if mask.ndim > input.ndim:
         raise IndexError(
-            "_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)"
+            "_input_mask expected broadcastable mask (got mask dimensionality higher than of the "
+            "input)"
         )
     mask = mask if mask.dtype is dtypes.bool else mask.bool()
     return mask if mask.shape == input.shape else ops.expand(mask, input.shape)
@@ -126,9 +128,7 @@ def argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 
 def _count(input, dim, keepdim, mask):
-    present = ops.ones(input.shape, dtype=dtypes.bool, device=input.device)
-    present = present if mask is None else _mask_for(input, mask)
-    return sum(present, dim, keepdim=keepdim)
+    return sum(_input_mask(input, mask=mask), dim, keepdim=keepdim)
 
 
 def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
@@ -140,8 +140,8 @@ def mean(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     dtype = dtype or input.dtype
     if dtype.kind not in "fc":
         raise ValueError(
-            f"mean(): Could not infer output dtype. {source} dtype must be either a floating point or "
-            f"complex dtype. Got: {dtype}"
+            f"mean(): Could not infer output dtype. {source} dtype must be either a floating "
+            f"point or complex dtype. Got: {dtype}"
         )
     total = sum(input, dim, keepdim=keepdim, dtype=dtype, mask=mask)
     return total / _count(input, dim, keepdim, mask)
@@ -193,6 +193,7 @@ def _spread(input, dim, unbiased, correction, keepdim, dtype, mask):
     if correction is None:
         correction = 0.0 if unbiased is False else 1.0
     dtype = dtype or (input.dtype if input.dtype.kind in "fc" else dtypes.float32)
+    # An integer `dtype` is only what the result is cast to.
     compute = dtype if dtype.kind in "fc" else dtypes.float32
     centre = sum(input, dim, keepdim=True, dtype=dtype, mask=mask) / _count(input, dim, True, mask)
     gap = input - centre

@@ -1,8 +1,8 @@
 """View operations: results that share their input's memory.
 
 Each has a read (base -> view), a put (base, view -> new base), and a rule for strides. Everything
-else that returns a
-view is made of these.
+else that returns a view is made of these. Views of the same bits as other numbers are in
+`reinterpret.py`.
 """
 
 import math
@@ -16,10 +16,10 @@ from .._engine.call import apply_view
 from .._engine.signature import Operation, contiguous_strides
 from .._engine.storage import Runtime, ViewOp
 from .._engine.tensor import Meta, Tensor, _share
-from .registry import check, composite, sizes, to_tuple, wrap_dim, wrap_dims
+from .registry import check, composite, ops, sizes, to_tuple, wrap_dim, wrap_dims
 
 
-def _view_op(name, check_attrs, read, put, geometry):
+def view_op(name, check_attrs, read, put, geometry):
     """A ViewOp; `check_attrs(aval, attrs)` raises torch's errors, read/put take arrays, attrs."""
 
     def make(attrs, avals):
@@ -33,7 +33,7 @@ def _view_op(name, check_attrs, read, put, geometry):
     return ViewOp(Operation(name, make), put_operation, geometry)
 
 
-def _fine(aval, attrs):
+def fine(aval, attrs):
     """No check is needed."""
 
 
@@ -110,7 +110,7 @@ def _index_geometry(shape, strides, offset, attrs, aval):
     return tuple(out), offset
 
 
-basic = _view_op("basic_index", _fine, _index_read, _index_put, _index_geometry)
+basic = view_op("basic_index", fine, _index_read, _index_put, _index_geometry)
 
 
 def _starts(spec, numbers):
@@ -291,8 +291,8 @@ def _permute_geometry(shape, strides, offset, dims, aval):
     return tuple(strides[d] for d in dims), offset
 
 
-_permute = _view_op(
-    "permute", _fine, lambda x, dims: jnp.transpose(x, dims), _permute_put, _permute_geometry
+_permute = view_op(
+    "permute", fine, lambda x, dims: jnp.transpose(x, dims), _permute_put, _permute_geometry
 )
 
 
@@ -381,9 +381,7 @@ def _view_geometry(shape, strides, offset, new_shape, aval):
     return _view_strides(shape, strides, new_shape), offset
 
 
-_view = _view_op(
-    "view", _fine, lambda x, shape: lax.reshape(x, shape), _reshape_put, _view_geometry
-)
+_view = view_op("view", fine, lambda x, shape: lax.reshape(x, shape), _reshape_put, _view_geometry)
 
 
 def infer_size(shape, numel):
@@ -428,7 +426,7 @@ def view(input, *shape, **kwargs):
     if not shape:
         raise TypeError("view() received an invalid combination of arguments - got ()")
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype):
-        return view_dtype(input, shape[0])
+        return ops.view_dtype(input, shape[0])
     shape = infer_size(sizes(shape), input._aval.numel)
     if (
         input._view is not None
@@ -457,8 +455,6 @@ def reshape(input, *shape, **kwargs):
 
 
 def _contiguous_copy(input):
-    from .registry import ops
-
     return ops.clone(input, memory_format=None)
 
 
@@ -466,8 +462,8 @@ def _squeeze_geometry(shape, strides, offset, dims, aval):
     return tuple(st for d, st in enumerate(strides) if d not in dims), offset
 
 
-_squeeze = _view_op(
-    "squeeze", _fine, lambda x, dims: lax.squeeze(x, dims), _reshape_put, _squeeze_geometry
+_squeeze = view_op(
+    "squeeze", fine, lambda x, dims: lax.squeeze(x, dims), _reshape_put, _squeeze_geometry
 )
 
 
@@ -492,8 +488,8 @@ def _unsqueeze_geometry(shape, strides, offset, dim, aval):
     return (*strides[:dim], step, *strides[dim:]), offset
 
 
-_unsqueeze = _view_op(
-    "unsqueeze", _fine, lambda x, dim: lax.expand_dims(x, (dim,)), _reshape_put, _unsqueeze_geometry
+_unsqueeze = view_op(
+    "unsqueeze", fine, lambda x, dim: lax.expand_dims(x, (dim,)), _reshape_put, _unsqueeze_geometry
 )
 
 
@@ -535,7 +531,7 @@ def _expand_geometry(shape, strides, offset, new, aval):
     return (*reversed(fresh), *own), offset
 
 
-_expand = _view_op(
+_expand = view_op(
     "expand", _check_expand, lambda x, shape: jnp.broadcast_to(x, shape), None, _expand_geometry
 )
 
@@ -583,7 +579,7 @@ def _diagonal_geometry(shape, strides, start, attrs, aval):
     return (*rest, strides[dim1] + strides[dim2]), start
 
 
-_diagonal = _view_op("diagonal", _fine, _diagonal_read, _diagonal_put, _diagonal_geometry)
+_diagonal = view_op("diagonal", fine, _diagonal_read, _diagonal_put, _diagonal_geometry)
 
 
 @composite("f m")
@@ -625,7 +621,7 @@ def _unfold_geometry(shape, strides, offset, attrs, aval):
     return (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim]), offset
 
 
-_unfold = _view_op("unfold", _fine, _unfold_read, _unfold_put, _unfold_geometry)
+_unfold = view_op("unfold", fine, _unfold_read, _unfold_put, _unfold_geometry)
 
 
 @composite("m", name="unfold")
@@ -666,7 +662,7 @@ def _check_strided(aval, attrs):
         )
 
 
-_as_strided = _view_op(
+_as_strided = view_op(
     "as_strided",
     _check_strided,
     lambda x, attrs: jnp.take(x.reshape(-1), _strided_index(attrs)),
@@ -701,120 +697,6 @@ def as_strided(input, size, stride, storage_offset=None):
     size, stride = to_tuple(size), to_tuple(stride)
     check(len(size) == len(stride), "mismatch in length of strides and shape")
     return apply_view(_as_strided, whole_storage(input), (tuple(size), tuple(stride), offset))
-
-
-# ---- the same bits seen as other numbers ----
-
-
-def _real_pairs(x, attrs):
-    return jnp.stack([x.real, x.imag], axis=-1)
-
-
-def _complex_geometry(shape, strides, offset, attrs, aval):
-    return tuple(st // 2 for st in strides[:-1]), offset // 2
-
-
-def _check_pairs(aval, attrs):
-    check(aval.ndim > 0, "Input tensor must have one or more dimensions")
-    check(aval.shape[-1] == 2, "Tensor must have a last dimension of size 2")
-
-
-_as_real = _view_op(
-    "view_as_real",
-    _fine,
-    _real_pairs,
-    lambda x, v, attrs: lax.complex(v[..., 0], v[..., 1]),
-    lambda shape, strides, offset, attrs, aval: ((*[2 * st for st in strides], 1), 2 * offset),
-)
-_as_complex = _view_op(
-    "view_as_complex",
-    _check_pairs,
-    lambda x, attrs: lax.complex(x[..., 0], x[..., 1]),
-    lambda x, v, attrs: _real_pairs(v, attrs),
-    _complex_geometry,
-)
-
-
-@composite("f")
-def view_as_real(input):
-    """A complex tensor as pairs (real, imaginary) in a new last dimension."""
-    check(input.dtype.is_complex, "view_as_real is only supported for complex tensors")
-    return apply_view(_as_real, input, ())
-
-
-@composite("f")
-def view_as_complex(input):
-    """Pairs (real, imaginary) in the last dimension as complex numbers."""
-    check(
-        input.dtype.is_floating_point,
-        "view_as_complex is only supported for floating point tensors, but got a tensor of scalar "
-        f"type: {input.dtype}",
-    )
-    return apply_view(_as_complex, input, ())
-
-
-@composite("f")
-def real(input):
-    """The real part: a view of a complex tensor, a real tensor itself."""
-    return select(view_as_real(input), -1, 0) if input.dtype.is_complex else input
-
-
-@composite("f")
-def imag(input):
-    """The imaginary part, a view. Raises RuntimeError for real tensors."""
-    check(input.dtype.is_complex, "imag is not implemented for tensors with non-complex dtypes.")
-    return select(view_as_real(input), -1, 1)
-
-
-def _bits_read(x, np_dtype):
-    return _reinterpret(x, np_dtype)
-
-
-def _reinterpret(x, np_dtype):
-    if x.dtype.kind == "b":
-        x = x.astype(np.uint8)
-    target = np.dtype(np_dtype)
-    as_bool = target.kind == "b"
-    out = lax.bitcast_convert_type(_split_ratio(x, target), np.uint8 if as_bool else target)
-    if out.ndim > x.ndim:
-        out = out.reshape((*x.shape[:-1], -1))
-    return out != 0 if as_bool else out
-
-
-def _split_ratio(x, target):
-    if target.itemsize <= x.dtype.itemsize:
-        return x
-    k = target.itemsize // x.dtype.itemsize
-    return x.reshape((*x.shape[:-1], x.shape[-1] // k, k))
-
-
-def _bits_geometry(shape, strides, offset, target, aval):
-    return contiguous_strides(aval.shape), offset
-
-
-_bits = _view_op(
-    "view_dtype", _fine, _bits_read, lambda x, v, target: _reinterpret(v, x.dtype), _bits_geometry
-)
-
-
-@composite("p")
-def view_dtype(input, dtype):
-    """The same bytes read as another element type."""
-    own, new = input.dtype.itemsize, dtype.itemsize
-    if own == new and input.is_contiguous() is False:
-        return apply_view(_bits, input, dtype.np)
-    check(
-        own == new or input.ndim > 0,
-        f"self.dim() cannot be 0 to view {input.dtype} as {dtype} (different element sizes)",
-    )
-    if new > own:
-        check(
-            input.shape[-1] % (new // own) == 0,
-            f"self.size(-1) must be divisible by {new // own} to view {input.dtype} as {dtype} "
-            "(different element sizes), "
-            f"but got {input.shape[-1]}",
-        )
-    return apply_view(_bits, input, dtype.np)
 
 
 @composite("f m")
