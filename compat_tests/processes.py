@@ -17,6 +17,8 @@ def run(*arguments, cwd=None, timeout=300, **environment):
     The jtorch under test is importable whether it is installed or lies in the checkout.
     """
     env = {k: v for k, v in os.environ.items() if not k.startswith("JTORCH_")}
+    # Programs are run as users run them, whatever the suite itself was started with.
+    env.pop("PYTHONSAFEPATH", None)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE_FOLDER), env.get("PYTHONPATH")]))
     env.update(environment)
     command = [sys.executable, *map(str, arguments)]

@@ -45,8 +45,10 @@ def test_unary(name):
     for x in (X, DOUBLE, HALF, INTS, BITS, SMALL, floats()):
         if name == "digamma" and x is BITS:
             continue
-        # torch's own gradient of sgn is a ZeroTensor, which cannot be looked at.
-        expression(f"torch.{name}(x)", {"x": x}, scale=4, grad=name != "sgn")
+        # torch's own gradient of sgn is a ZeroTensor, which cannot be looked at; near its poles the
+        # slope of digamma leaves half precision no digits to compare.
+        grad = name != "sgn" and not (name == "digamma" and x is HALF)
+        expression(f"torch.{name}(x)", {"x": x}, scale=4, grad=grad)
 
 
 @pytest.mark.parametrize("name", UNARY)

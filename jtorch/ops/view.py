@@ -665,7 +665,7 @@ def _check_strided(aval, attrs):
 _as_strided = view_op(
     "as_strided",
     _check_strided,
-    lambda x, attrs: jnp.take(x.reshape(-1), _strided_index(attrs)),
+    lambda x, attrs: jnp.take(x.reshape(-1), _strided_index(attrs)).reshape(attrs[0]),
     lambda x, v, attrs: x.reshape(-1).at[_strided_index(attrs)].set(v).reshape(x.shape),
     lambda shape, strides, offset, attrs, aval: (attrs[1], attrs[2]),
 )
