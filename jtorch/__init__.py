@@ -17,7 +17,7 @@ from ._engine import dtypes as _dtypes
 from ._engine.device import device, set_default_device
 from ._engine.dtypes import can_cast, dtype, get_default_dtype, promote_types
 from ._engine.errors import OutOfMemoryError
-from ._engine.interop import from_jax, to_jax
+from ._engine.interop import from_dlpack, from_jax, to_jax
 from ._engine.formats import (
     channels_last,
     channels_last_3d,
@@ -53,6 +53,21 @@ from ._settings import (
     set_warn_always,
     use_deterministic_algorithms,
     version,
+)
+from ._symbolic import (
+    SymBool,
+    SymFloat,
+    SymInt,
+    _assert,
+    _check,
+    _check_index,
+    _check_is_size,
+    _check_value,
+    sym_float,
+    sym_int,
+    sym_max,
+    sym_min,
+    sym_not,
 )
 from .types_info import finfo, iinfo
 

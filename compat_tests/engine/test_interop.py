@@ -20,6 +20,12 @@ def test_arrays_there_and_back_without_a_copy():
         torch.from_jax(np.ones(3))
 
 
+def test_dlpack_both_ways():
+    t = torch.from_dlpack(np.arange(4.0, dtype=np.float32))
+    assert t.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert np.from_dlpack(t * 2).tolist() == [0.0, 2.0, 4.0, 6.0]
+
+
 def test_an_in_place_write_leaves_the_jax_array_alone():
     array = jnp.ones(3)
     t = torch.from_jax(array)
@@ -67,3 +73,11 @@ def test_a_module_under_jit():
     np.testing.assert_allclose(compiled, eager, rtol=1e-5, atol=1e-6)
     # Outside again, operations are recorded as before.
     assert (x + 1).sum().item() == pytest.approx(x.sum().item() + 12, rel=1e-5)
+
+
+def test_what_is_missing_says_what_to_use():
+    message = r"torch\.sparse_coo_tensor.*jax\.experimental\.sparse"
+    with pytest.raises(NotImplementedError, match=message):
+        torch.sparse_coo_tensor([[0]], [1.0])
+    with pytest.raises(NotImplementedError, match=r"torch\.Tensor\.to_sparse"):
+        torch.ones(2).to_sparse()

@@ -53,6 +53,19 @@ def to_jax(fn):
     return on_arrays
 
 
+def from_dlpack(source):
+    """A tensor over the memory of an object with the DLPack protocol."""
+    return from_jax(jax.dlpack.from_dlpack(source))
+
+
+def _dlpack(tensor, **options):
+    return to_jax_array(tensor).__dlpack__(**options)
+
+
+def _dlpack_device(tensor):
+    return to_jax_array(tensor).__dlpack_device__()
+
+
 def _tensor(leaf):
     return (
         from_jax(leaf if isinstance(leaf, jax.Array) else jax.numpy.asarray(leaf))
@@ -66,3 +79,5 @@ def _array(leaf):
 
 
 Tensor.jax = to_jax_array
+Tensor.__dlpack__ = _dlpack
+Tensor.__dlpack_device__ = _dlpack_device

@@ -165,7 +165,7 @@ def softplus(input: T, beta: float = 1, threshold: float = 20):
 @op(FLOAT, accepts="buifc", variants="F")
 def softsign(input: T):
     """x / (1 + |x|)."""
-    return input / (1 + lax.abs(input))
+    return input / cast(1 + lax.abs(input), input.dtype)
 
 
 @op(FLOAT, accepts="buifc", variants="F")

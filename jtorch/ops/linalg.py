@@ -340,7 +340,7 @@ def logdet(input: T):
     """The logarithm of the determinants; NaN for negative ones, -inf for zero."""
     sign, log = _slogdet(input, "logdet")
     if input.dtype.kind == "c":
-        return log + jnp.log(sign)
+        return log.astype(sign.dtype) + jnp.log(sign)
     return jnp.where(sign == -1, jnp.asarray(np.nan, log.dtype), log)
 
 

@@ -43,7 +43,7 @@ def hinge_embedding_loss(input, target, margin=1.0, reduction=1):
     return ops.hinge_embedding(input, target, float(margin), numbered(reduction))
 
 
-@op(DEFAULT, accepts="f", variants="p", broadcast=False)
+@op(DEFAULT, accepts="uif", variants="p", broadcast=False)
 def margin_ranking(input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"):
     """max(0, -target * (input1 - input2) + margin)."""
     check_broadcast((input1.shape, input2.shape, target.shape))

@@ -573,9 +573,9 @@ def tensordot(a, b, dims=2):
     for i, j in zip(dims_a, dims_b, strict=True):
         # A dimension of size 1 stretches to the other's size: then that other one is summed.
         if a.shape[i] == 1:
-            b = ops.sum(b, j, True)
+            b = ops.sum(b, j, True, dtype=b.dtype)
         elif b.shape[j] == 1:
-            a = ops.sum(a, i, True)
+            a = ops.sum(a, i, True, dtype=a.dtype)
         check(
             a.shape[i] == b.shape[j],
             f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and "

@@ -113,7 +113,7 @@ def _check_border(mode, size, low, high, dim, shape):
         )
 
 
-@op(SAME, accepts="fcui", variants="p")
+@op(SAME, accepts="bfcui", variants="p")
 def pad_border(input: T, pad: tuple, mode: str):
     """`input` padded by its own values: mode "reflect", "replicate" or "circular"."""
     n = len(pad) // 2

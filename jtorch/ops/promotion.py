@@ -66,6 +66,9 @@ def narrow_result(out, working):
     """A result that came out wider than the working type, in the working type."""
     if working is None or out.dtype == working.np or out.dtype.itemsize <= working.itemsize:
         return out
+    # Integers that came out wider are positions or counts, and mean to be.
+    if working.kind not in "fc":
+        return out
     # NumPy's own kind letter does not count bfloat16 among the floating-point types.
     same = dtypes.from_np(out.dtype).kind == working.kind
     return out.astype(working.np) if same else out

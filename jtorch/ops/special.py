@@ -125,7 +125,7 @@ def _digamma(x):
 def _digamma_jvp(primals, tangents):
     # The derivative of lax.digamma is wrong far below 0.
     (x,), (dx,) = primals, tangents
-    return _digamma(x), _trigamma(x) * dx
+    return _digamma(x), _trigamma(widen(x)).astype(x.dtype) * dx
 
 
 @jax.custom_jvp
