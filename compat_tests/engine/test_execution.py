@@ -294,3 +294,25 @@ def test_without_looking_memory_stays_flat():
     _train("mlp", "adamw", 60, look_every=0)
     assert len(execute._in_flight) <= execute.MAX_IN_FLIGHT
     assert not trace.state.trace.nodes
+
+
+def test_endless_new_structures_do_not_push_out_what_repeats():
+    settings.tier = "hot"
+    before, execute.MAX_PROGRAMS = execute.MAX_PROGRAMS, 40
+    held = dict(execute.programs)
+    execute.programs.clear()
+    try:
+        x = torch.ones(3)
+        (x * 2 + 1).tolist()
+        settings.tier = "cold"
+        for n in range(1, 80):
+            y = x
+            for _ in range(n):
+                y = y + 1
+            y.tolist()
+        assert len(execute.programs) <= 41
+        assert any(p.executables for p in execute.programs.values())
+    finally:
+        execute.MAX_PROGRAMS = before
+        execute.programs.clear()
+        execute.programs.update(held)

@@ -83,7 +83,7 @@ def _layout(nodes):
 
 
 MAX_PROGRAMS = 4096
-programs = collections.OrderedDict()
+programs = {}
 
 # Results of guards that nobody has looked at yet: (arrays, [(exception, message, where)]).
 unchecked = []
@@ -100,7 +100,7 @@ def run(device, nodes, values, inputs, scalars, guards, reason):
         program = programs[key] = Program(key)
         stats.trace_seen(len(key))
         if len(programs) > MAX_PROGRAMS:
-            programs.popitem(last=False)
+            _forget_one()
     program.seen += 1
     nodes.clear()
     if settings.tier == "cold":
@@ -121,6 +121,14 @@ def run(device, nodes, values, inputs, scalars, guards, reason):
     stats.flush(reason, where, len(key), "cold" if executable is None else "hot")
     if guards:
         unchecked.append(([v.array for v, *_ in guards], [rest for _, *rest in guards]))
+
+
+def _forget_one():
+    """Drop the oldest structure that was never compiled: endless new ones must not push out what
+    repeats.
+    """
+    oldest = next((k for k, p in programs.items() if not p.executables), next(iter(programs)))
+    del programs[oldest]
 
 
 def _choose(program, live, dead):

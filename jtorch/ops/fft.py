@@ -327,7 +327,7 @@ def stft_of(
     frames = 1 + (x.shape[-1] - n_fft) // hop
     pieces = read(x, (slice(None), _frame_index(frames, hop, n_fft)))
     real = np.finfo(x.dtype).dtype
-    pieces = pieces * _centred_window(window, win_length, n_fft, real)
+    pieces = pieces * _centred_window(window, win_length, n_fft, real).astype(pieces.dtype)
     out = jnp.fft.rfft(pieces) if onesided else jnp.fft.fft(_as_complex(pieces))
     out = jnp.swapaxes(out, -2, -1)
     return out / math.sqrt(n_fft) if normalized else out

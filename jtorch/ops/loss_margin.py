@@ -47,7 +47,10 @@ def hinge_embedding_loss(input, target, margin=1.0, reduction=1):
 def margin_ranking(input1: T, input2: T, target: T, margin: float = 0.0, reduction: str = "mean"):
     """max(0, -target * (input1 - input2) + margin)."""
     check_broadcast((input1.shape, input2.shape, target.shape))
-    loss = -widen(target) * (widen(input1) - widen(input2)) + margin
+    loss = -widen(target) * (widen(input1) - widen(input2))
+    if not jnp.issubdtype(loss.dtype, jnp.inexact):
+        loss = loss.astype(dtypes.get_default_dtype().np)
+    loss = loss + margin
     return reduced(_at_least_zero(loss), reduction)
 
 

@@ -328,7 +328,7 @@ def _plus(input, product, beta, alpha):
     dtype = product.dtype
     base = _expanded(input, product.shape)
     beta, alpha = beta.astype(dtype), alpha.astype(dtype)
-    base = jnp.where(beta == 0, jnp.zeros((), dtype), beta * base)
+    base = jnp.where(beta == jnp.zeros((), dtype), jnp.zeros((), dtype), beta * base)
     return base + alpha * product
 
 

@@ -425,7 +425,7 @@ def rms_norm(input: T, normalized_shape, weight: T | None = None, eps: float | N
 # --- local response norm --------------------------------------------------------------
 
 
-@op(SAME, accepts="if", variants="F")
+@op(SAME, accepts="f", variants="F")
 def local_response_norm(
     input: T,
     size: int,
