@@ -76,7 +76,8 @@ def _causal(scores):
 def _weights(query, key, attn_mask, is_causal, scale):
     """The attention weights, in float32 or wider."""
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = _product(query * scale, key, 1, 1)
+    # Scaled after the product, which is wider than half precision.
+    scores = _product(query, key, 1, 1) * scale
     if is_causal:
         scores = _causal(scores)
     if attn_mask is None:

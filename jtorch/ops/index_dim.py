@@ -1,5 +1,6 @@
 """Reading and writing at given positions along one dimension, and of the flattened input."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from .._engine import dtypes
@@ -117,8 +118,12 @@ def index_fill(input: T, dim: Dim, index: T, value: S):
     check(index.dtype == np.int64, "index_fill_(): Expected dtype int64 for index.", IndexError)
     _check_vector(index, "index_fill_")
     x = _as_1d(input)
-    key = _along(dim, wrap(index.reshape(-1), x.shape[dim], dim))
-    return store(x, key, value.astype(x.dtype)).reshape(input.shape)
+    size = x.shape[dim]
+    # By a mask, so that the gradient of `value` counts a repeated position once.
+    index = wrap(index.reshape(-1), size, dim)
+    hit = jnp.zeros((size,), np.bool_).at[index].set(True, mode="drop")
+    hit = jnp.broadcast_to(jnp.expand_dims(hit, tuple(range(1, x.ndim - dim))), x.shape)
+    return jnp.where(hit, value.astype(x.dtype), x).reshape(input.shape)
 
 
 @op(SAME, variants="f m o")

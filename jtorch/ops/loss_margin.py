@@ -355,7 +355,8 @@ def multilabel_soft_margin_loss(
 def soft_margin(input: T, target: T, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
     check_broadcast((input.shape, target.shape))
-    return reduced(lax.log1p(lax.exp(-widen(target) * widen(input))), reduction)
+    # As -log(sigmoid), whose derivatives stay finite for large arguments.
+    return reduced(-_log_sigmoid(widen(target) * widen(input)), reduction)
 
 
 @composite("F")

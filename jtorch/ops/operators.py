@@ -116,6 +116,8 @@ def attach_operators():
             f"__i{symbol}__",
             _binary(getattr(Tensor, BINARY[symbol].replace("true_divide", "div") + "_")),
         )
+    # Python 2's name of division; PyTorch still has the reflected one.
+    Tensor.__rdiv__ = Tensor.__rtruediv__
     Tensor.__neg__ = ops.neg
     Tensor.__pos__ = lambda self: self
     Tensor.__invert__ = _invert
