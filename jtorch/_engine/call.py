@@ -413,9 +413,6 @@ def copy_(t, source):
     return t
 
 
-_transfer_back = Operation("to_device", None, grad_name="ToCopyBackward0")
-
-
 class Transfer(tape.Node):
     """The autograd node of a copy to another device."""
 

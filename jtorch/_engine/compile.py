@@ -9,8 +9,7 @@ from jax.extend.core import jaxpr_as_fun
 
 from . import stats
 from .device import cpu, jax_device
-
-SCALARS = -(1 << 32)
+from .value import SCALARS
 
 # Rough costs in microseconds, for the decision when to compile. Only their proportions matter.
 COLD_PER_EQUATION = 8.0

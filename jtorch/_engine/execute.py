@@ -20,9 +20,7 @@ from . import device as devices
 from . import stats
 from .config import settings
 from .signature import aval, raise_if_bad
-from .value import Value
-
-SCALARS = -(1 << 32)
+from .value import SCALARS, Value
 
 _rc = sys.getrefcount
 

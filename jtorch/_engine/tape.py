@@ -12,7 +12,7 @@ import weakref
 from . import signature as signatures
 from . import trace
 from .signature import Operation
-from .value import META, Value
+from .value import META
 
 _sequence = itertools.count()
 
@@ -535,20 +535,3 @@ def leaf_edge(meta_owner, meta):
         node = AccumulateGrad(meta_owner)
         meta.accumulate = weakref.ref(node)
     return (node, 0)
-
-
-__all__ = [
-    "AccumulateGrad",
-    "Dual",
-    "HookHandle",
-    "Node",
-    "TapeNode",
-    "TensorHook",
-    "Value",
-    "leaf_edge",
-    "mode",
-    "ones",
-    "record_differentiable",
-    "walk_back",
-    "zeros",
-]

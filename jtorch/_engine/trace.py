@@ -13,10 +13,7 @@ from . import device as devices
 from . import execute, stats
 from .config import settings
 from .signature import raise_if_bad
-from .value import META, Value
-
-SCALARS = -(1 << 32)
-
+from .value import META, SCALARS, Value
 
 # One lock for all threads: a value pending on another thread is flushed there, and two locks could
 # be taken crosswise.

@@ -1,5 +1,8 @@
 """Values: immutable arrays that may not have been computed yet."""
 
+# A node of a trace names its k-th Python number by the slot SCALARS - k, below those of inputs.
+SCALARS = -(1 << 32)
+
 
 class Value:
     """An array, computed (`array` is a NumPy or JAX array) or pending on a trace (`array` is None).

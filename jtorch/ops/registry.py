@@ -11,10 +11,17 @@ import jax
 import numpy as np
 
 from .._engine import device as devices
-from .._engine import trace
-from .._engine.call import LEGACY_NAMES, apply, cast_result, check_writable, forget_version, write
+from .._engine.call import (
+    LEGACY_NAMES,
+    apply,
+    cast_result,
+    check_writable,
+    forget_version,
+    to_device,
+    write,
+)
 from .._engine.signature import FINE, Operation, camel, guard
-from .._engine.tensor import from_array, value_of, wrap
+from .._engine.tensor import from_array
 from . import promotion
 from .promotion import BOOL, DEFAULT, FLOAT, LONG, SAME
 from .roles import (
@@ -111,13 +118,7 @@ def from_host(array, device=None):
         return t
     if device is devices.meta:
         return apply(_no_data, (), DeviceAttrs((t.shape, t.dtype, device)))
-    return trace_transfer(t, device)
-
-
-def trace_transfer(t, device):
-    """A host tensor on another device."""
-    value = value_of(t)
-    return wrap(trace.execute.transfer(value, value.array, device))
+    return to_device(t, device)
 
 
 _no_data = Operation(

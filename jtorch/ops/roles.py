@@ -183,11 +183,6 @@ def tensors(value, name):
     return value
 
 
-def number_or_none(value):
-    """A number argument: NumPy scalars become Python's."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def to_dtype(value):
     """A dtype argument; Python types stand for torch's. Raises TypeError for anything else."""
     if value is None or value.__class__ is dtypes.dtype:
