@@ -275,8 +275,8 @@ def optim_rmsprop(
     params: Ts,
     grads: Ts,
     square_avgs: Ts,
-    grad_avgs: Ts,
     buffers: Ts,
+    grad_avgs: Ts,
     lr: S,
     alpha: S,
     eps: S,
@@ -296,22 +296,18 @@ def optim_rmsprop(
         rest = list(rest)
         g = _gradient(p, g, weight_decay, decay=decay, maximize=maximize)
         sq = _addcmul(_scale(sq, alpha), g, g, 1 - alpha)
-        states = [sq]
-        spread = sq
-        if centered:
-            mean = _lerp(rest.pop(0), g, 1 - alpha, low)
-            states.append(mean)
-            spread = sq - mean * mean
+        means = [_lerp(rest.pop(), g, 1 - alpha, low)] if centered else []
+        spread = sq - means[0] * means[0] if centered else sq
         root = jnp.sqrt(_wide(spread))
         root = (root + _as(eps, root)).astype(p.dtype)
         if not use_momentum:
-            return (_addcdiv(p, g, root, -lr), *states)
-        buffer = _addcdiv(_scale(rest.pop(0), momentum), g, root, jnp.ones_like(lr))
-        return (_axpy(p, buffer, -lr), *states, buffer)
+            return (_addcdiv(p, g, root, -lr), sq, *means)
+        buffer = _addcdiv(_scale(rest.pop(), momentum), g, root, jnp.ones_like(lr))
+        return (_axpy(p, buffer, -lr), sq, buffer, *means)
 
     lists = [params, grads, square_avgs]
-    lists += [grad_avgs] if centered else []
     lists += [buffers] if use_momentum else []
+    lists += [grad_avgs] if centered else []
     return _each(kernel, *lists)
 
 

@@ -6,6 +6,8 @@ so that a step knows them without waiting for results, and become tensors when s
 
 import weakref
 
+import numpy as np
+
 from .._engine.dtypes import float32, float64, get_default_dtype
 from .._engine.tensor import Tensor
 from ..autograd import no_grad
@@ -17,6 +19,11 @@ NUMBERS = frozenset(("step", "eta", "mu", "mu_product"))
 def number_dtype():
     """The dtype of the 0-dim tensors that stand for numbers."""
     return float64 if get_default_dtype() is float64 else float32
+
+
+def rounded(value):
+    """A number as such a tensor would hold it."""
+    return float(np.float32(value)) if number_dtype() is float32 else value
 
 
 class ParamState(dict):

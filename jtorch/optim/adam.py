@@ -2,22 +2,31 @@
 
 from .._engine.tensor import Tensor
 from ..ops.registry import ops
-from ._check import check_betas, check_fused, check_lr, check_not_negative, num
-from .optimizer import Optimizer, is_low, zeros_like
+from ._check import num
+from .optimizer import Optimizer, is_low
 
 __all__ = ["Adam", "AdamW"]
 
 
-def _check_beta_kinds(betas):
-    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
-        raise ValueError("betas must be either both floats or both Tensors")
-    for i in (0, 1):
-        if isinstance(betas[i], Tensor) and betas[i].numel() != 1:
-            raise ValueError(f"Tensor betas[{i}] must be 1-element")
+def _check_tensor(name, value, foreach):
+    if not isinstance(value, Tensor):
+        return
+    if foreach:
+        raise ValueError(
+            f"{name} as a Tensor is not supported for capturable=False and foreach=True"
+        )
+    if value.numel() != 1:
+        raise ValueError(f"Tensor {name} must be 1-element")
 
 
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2014); amsgrad: Reddi et al. 2018."""
+
+    _settings = (
+        "lr betas eps weight_decay amsgrad maximize foreach capturable differentiable fused "
+        "decoupled_weight_decay"
+    )
+    _operation = "optim_adam"
 
     def __init__(
         self,
@@ -35,44 +44,14 @@ class Adam(Optimizer):
         fused=None,
         decoupled_weight_decay=False,
     ):
-        check_lr(lr, foreach, capturable)
-        check_not_negative(eps, "epsilon value")
-        check_betas(betas)
-        check_not_negative(weight_decay, "weight_decay value")
-        _check_beta_kinds(betas)
-        defaults = {
-            "lr": lr,
-            "betas": tuple(b.item() if isinstance(b, Tensor) else b for b in betas),
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
-        check_fused(fused, foreach, differentiable)
+        for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+            _check_tensor(name, value, foreach and not capturable)
+        self._configure(params, locals(), "lr eps betas weight_decay")
+        if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+            raise ValueError("betas must be either both floats or both Tensors")
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("amsgrad", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("capturable", False)
-            group.setdefault("differentiable", False)
-            group.setdefault("decoupled_weight_decay", False)
-            group.setdefault("fused", None)
-
-    def _init_state(self, group, param, state):
-        state["step"] = 0.0
-        state["exp_avg"] = zeros_like(param)
-        state["exp_avg_sq"] = zeros_like(param)
-        if group["amsgrad"]:
-            state["max_exp_avg_sq"] = zeros_like(param)
+    def _buffers(self, group):
+        return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
     def _update(self, group, count, params, grads, states):
         beta1, beta2 = group["betas"]

@@ -1,23 +1,18 @@
 """Averaged stochastic gradient descent."""
 
-import numpy as np
-
-from .._engine.dtypes import float32
-from ..ops.registry import ops
-from ._check import check_lr, check_not_negative, num
-from ._state import number_dtype
-from .optimizer import Optimizer, zeros_like
+from ._check import num
+from ._state import rounded
+from .optimizer import Optimizer
 
 __all__ = ["ASGD"]
 
 
-def _rounded(value):
-    """torch keeps these numbers in float32 tensors."""
-    return float(np.float32(value)) if number_dtype() is float32 else value
-
-
 class ASGD(Optimizer):
     """SGD that also keeps the average of the iterates (Polyak and Juditsky 1992)."""
+
+    _settings = "lr lambd alpha t0 weight_decay foreach maximize differentiable capturable"
+    _operation = "optim_asgd"
+    _captured = "params, mus, etas, and state_steps"
 
     def __init__(
         self,
@@ -32,57 +27,24 @@ class ASGD(Optimizer):
         differentiable=False,
         capturable=False,
     ):
-        check_lr(lr)
-        check_not_negative(weight_decay, "weight_decay value")
-        defaults = {
-            "lr": lr,
-            "lambd": lambd,
-            "alpha": alpha,
-            "t0": t0,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
-        super().__init__(params, defaults)
+        self._configure(params, locals(), "lr weight_decay")
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("foreach", None)
-            group.setdefault("maximize", False)
-            group.setdefault("differentiable", False)
-            group.setdefault("capturable", False)
+    def _buffers(self, group):
+        return ("ax",)
 
     def _init_state(self, group, param, state):
         state["step"] = 0.0
-        state["eta"] = _rounded(float(group["lr"]))
+        state["eta"] = rounded(float(group["lr"]))
         state["mu"] = 1.0
-        state["ax"] = zeros_like(param)
+        super()._init_state(group, param, state)
 
-    def _update(self, group, count, params, grads, states):
-        eta = states[0].number("eta")
-        mu = states[0].number("mu")
-        averages = [s["ax"] for s in states]
-        results = ops.optim_asgd(
-            params,
-            grads,
-            averages,
-            num(group["weight_decay"]),
-            num(group["lambd"]),
-            eta,
-            mu,
-            decay=group["weight_decay"] != 0,
-            maximize=group["maximize"],
-            averaging=mu != 1,
-        )
-        self._write(group, results, params, averages)
-        count += 1
+    def _arguments(self, group, count, states):
+        eta, mu = (states[0].number(name) for name in ("eta", "mu"))
+        operands = num(group["weight_decay"]), num(group["lambd"]), eta, mu
         lr = float(group["lr"])
-        eta = _rounded(lr / ((1 + group["lambd"] * lr * count) ** group["alpha"]))
-        mu = _rounded(1 / max(1, count - group["t0"]))
-        self._count_step(states, count)
         for state in states:
-            state.set_number("eta", eta)
-            state.set_number("mu", mu)
+            state.set_number(
+                "eta", rounded(lr / ((1 + group["lambd"] * lr * count) ** group["alpha"]))
+            )
+            state.set_number("mu", rounded(1 / max(1, count - group["t0"])))
+        return operands, {"decay": group["weight_decay"] != 0, "averaging": mu != 1}

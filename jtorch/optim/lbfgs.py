@@ -4,7 +4,6 @@ from collections import namedtuple
 
 from ..autograd import enable_grad, no_grad
 from ..ops.registry import ops
-from ._check import check_lr
 from .optimizer import Optimizer
 
 __all__ = ["LBFGS"]
@@ -125,6 +124,8 @@ class LBFGS(Optimizer):
     line_search_fn: None, or "strong_wolfe". All parameters form one group.
     """
 
+    _settings = "lr max_iter max_eval tolerance_grad tolerance_change history_size line_search_fn"
+
     def __init__(
         self,
         params,
@@ -136,17 +137,9 @@ class LBFGS(Optimizer):
         history_size=100,
         line_search_fn=None,
     ):
-        check_lr(lr)
-        defaults = {
-            "lr": lr,
-            "max_iter": max_iter,
-            "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
-            "tolerance_grad": tolerance_grad,
-            "tolerance_change": tolerance_change,
-            "history_size": history_size,
-            "line_search_fn": line_search_fn,
-        }
-        super().__init__(params, defaults)
+        if max_eval is None:
+            max_eval = max_iter * 5 // 4
+        self._configure(params, locals(), "lr")
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
         self._params = self.param_groups[0]["params"]

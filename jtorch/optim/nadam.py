@@ -1,18 +1,21 @@
 """NAdam."""
 
-import numpy as np
-
-from .._engine.dtypes import float32
-from ..ops.registry import ops
-from ._check import check_betas, check_lr, check_not_negative, num
-from ._state import number_dtype
-from .optimizer import Optimizer, is_low, zeros_like
+from ._check import num
+from ._state import rounded
+from .optimizer import Optimizer, is_low
 
 __all__ = ["NAdam"]
 
 
 class NAdam(Optimizer):
     """Adam with Nesterov momentum (Dozat 2016)."""
+
+    _settings = (
+        "lr betas eps weight_decay momentum_decay decoupled_weight_decay maximize foreach "
+        "capturable differentiable"
+    )
+    _operation = "optim_nadam"
+    _captured = "params, mu_products and state_steps"
 
     def __init__(
         self,
@@ -29,71 +32,33 @@ class NAdam(Optimizer):
         capturable=False,
         differentiable=False,
     ):
-        check_lr(lr)
-        check_not_negative(eps, "epsilon value")
-        check_betas(betas)
-        check_not_negative(weight_decay, "weight_decay value")
-        check_not_negative(momentum_decay, "momentum_decay value")
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        self._configure(params, locals(), "lr eps betas weight_decay momentum_decay")
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("capturable", False)
-            group.setdefault("differentiable", False)
-            group.setdefault("decoupled_weight_decay", False)
+    def _buffers(self, group):
+        return "exp_avg", "exp_avg_sq"
 
     def _init_state(self, group, param, state):
         state["step"] = 0.0
         state["mu_product"] = 1.0
-        state["exp_avg"] = zeros_like(param)
-        state["exp_avg_sq"] = zeros_like(param)
+        super()._init_state(group, param, state)
 
-    def _update(self, group, count, params, grads, states):
+    def _arguments(self, group, count, states):
         beta1, beta2 = (float(b) for b in group["betas"])
-        count += 1
-        decay = group["momentum_decay"]
-        mu = beta1 * (1.0 - 0.5 * (0.96 ** (count * decay)))
-        mu_next = beta1 * (1.0 - 0.5 * (0.96 ** ((count + 1) * decay)))
-        product = states[0].number("mu_product") * mu
-        if number_dtype() is float32:
-            # torch keeps the product as a float32 tensor
-            product = float(np.float32(states[0].number("mu_product")) * np.float32(mu))
-        averages = [s["exp_avg"] for s in states]
-        squares = [s["exp_avg_sq"] for s in states]
-        results = ops.optim_nadam(
-            params,
-            grads,
-            averages,
-            squares,
-            num(group["lr"]),
-            beta1,
-            beta2,
-            num(group["eps"]),
-            num(group["weight_decay"]),
-            1.0 - beta2**count,
-            (1.0 - mu) / (1.0 - product),
-            mu_next / (1.0 - product * mu_next),
-            low=is_low(beta1),
-            decay=group["weight_decay"] != 0,
-            decoupled=group["decoupled_weight_decay"],
-            maximize=group["maximize"],
-        )
-        self._write(group, results, params, averages, squares)
-        self._count_step(states, count)
+        lr, eps, decay = (num(group[name]) for name in ("lr", "eps", "weight_decay"))
+        slowing = group["momentum_decay"]
+        mu = beta1 * (1.0 - 0.5 * (0.96 ** (count * slowing)))
+        mu_next = beta1 * (1.0 - 0.5 * (0.96 ** ((count + 1) * slowing)))
+        # torch keeps the product, and multiplies it, in the dtype of its numbers
+        product = rounded(rounded(states[0].number("mu_product")) * rounded(mu))
         for state in states:
             state.set_number("mu_product", product)
+        operands = (
+            *(lr, beta1, beta2, eps, decay, 1.0 - beta2**count),
+            (1.0 - mu) / (1.0 - product),
+            mu_next / (1.0 - product * mu_next),
+        )
+        return operands, {
+            "low": is_low(beta1),
+            "decay": group["weight_decay"] != 0,
+            "decoupled": group["decoupled_weight_decay"],
+        }

@@ -13,6 +13,7 @@ from ..autograd import enable_grad, set_grad_enabled
 from ..nn.modules._removable import RemovableHandle
 from ..nn.modules._typename import typename
 from ..ops.registry import ops
+from ._check import check_fused, check_settings
 from ._state import NUMBERS, ParamState
 
 __all__ = [
@@ -83,11 +84,20 @@ def _framed(step):
     return wrapper
 
 
-def check_settings(optimizer_name, **limits):
-    """Raise torch's ValueError for a setting out of range: name=(label, value, valid)."""
-    for label, value, valid in limits.values():
-        if not valid:
-            raise ValueError(f"Invalid {label}: {value}")
+# What was added to the optimisers after their first release: a checkpoint may lack it.
+_ADDED = {
+    "amsgrad": False,
+    "capturable": False,
+    "centered": False,
+    "decoupled_weight_decay": False,
+    "differentiable": False,
+    "foreach": None,
+    "fused": None,
+    "maximize": False,
+    "momentum": 0,
+    "nesterov": False,
+}
+_CAPTURABLE = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
 
 
 class Optimizer:
@@ -96,9 +106,16 @@ class Optimizer:
     params: tensors, (name, tensor) pairs, or dicts that define parameter groups with settings of
     their own. defaults: settings for groups that lack them.
 
-    Subclasses here define `_init_state(group, param, state)` and
-    `_update(group, count, params, grads, states)`; others may define `step` as in torch.
+    Subclasses here name their operation in `_operation` and their settings, in torch's order, in
+    `_settings`; `_buffers` and `_arguments` say what the operation takes. Where that is not enough
+    they define `_update(group, count, params, grads, states)`. Others may define `step` as in
+    torch.
     """
+
+    _settings = ""
+    _operation = None
+    # what must be on an accelerator when capturable=True, in torch's words
+    _captured = "params and state_steps"
 
     def __init__(self, params, defaults):
         self.defaults = defaults
@@ -118,6 +135,15 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(dict(group))
+
+    def _configure(self, params, given, checks):
+        """`__init__` with the settings among the caller's arguments `given`; `checks` names those
+        whose range is checked, in torch's order.
+        """
+        settings = {name: given[name] for name in self._settings.split()}
+        check_settings(settings, checks.split())
+        Optimizer.__init__(self, params, settings)
+        check_fused(settings)
 
     def _make_hooks(self):
         self._optimizer_step_pre_hooks = OrderedDict()
@@ -146,6 +172,10 @@ class Optimizer:
             self._make_hooks()
         self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
+        added = [name for name in self._settings.split() if name in _ADDED]
+        for group in self.param_groups:
+            for name in added:
+                group.setdefault(name, _ADDED[name])
 
     def __repr__(self):
         lines = [self.__class__.__name__ + " ("]
@@ -319,7 +349,7 @@ class Optimizer:
     # ---------------------------------------------------------------------------- step
     def step(self, closure=None):
         """Do one optimisation step; `closure` recomputes the loss, which is returned."""
-        if type(self)._update is Optimizer._update:
+        if self._operation is None:
             raise NotImplementedError
         loss = None
         with set_grad_enabled(self.defaults.get("differentiable", False)):
@@ -336,6 +366,8 @@ class Optimizer:
 
     def _batches(self, group):
         """(steps done, parameters): those with a gradient, by how often they were updated."""
+        if group.get("capturable"):
+            self._check_capturable(group["params"])
         batches = {}
         for p in group["params"]:
             grad = p.grad
@@ -353,12 +385,44 @@ class Optimizer:
             batches.setdefault(count, []).append(p)
         return batches.items()
 
+    def _check_capturable(self, params):
+        for p in params:
+            if p.device.type not in _CAPTURABLE:
+                raise AssertionError(
+                    f"If capturable=True, {self._captured} must be on supported devices: "
+                    f"{_CAPTURABLE}."
+                )
+
+    def _buffers(self, group):
+        """Names of the state tensors that the operation takes and gives; None for one that the
+        settings do without.
+        """
+        return ()
+
+    def _arguments(self, group, count, states):
+        """(operands, attributes) of the operation after parameters, gradients and buffers, in the
+        step number `count`.
+        """
+        raise NotImplementedError
+
     def _init_state(self, group, param, state):
-        """Fill the empty state of a parameter."""
+        """Fill the empty state of a parameter: its buffers begin with zeros."""
+        state["step"] = 0.0
+        for name in self._buffers(group):
+            if name is not None:
+                state[name] = ops.zeros_like(param)
 
     def _update(self, group, count, params, grads, states):
         """Update parameters that have been updated `count` times before."""
-        raise NotImplementedError
+        count += 1
+        names = self._buffers(group)
+        buffers = [[] if name is None else [s[name] for s in states] for name in names]
+        operands, attributes = self._arguments(group, count, states)
+        results = getattr(ops, self._operation)(
+            params, grads, *buffers, *operands, maximize=group["maximize"], **attributes
+        )
+        self._write(group, results, params, *buffers)
+        self._count_step(states, count)
 
     def _write(self, group, results, *targets):
         """Put an operation's flat results into the lists of tensors they belong to."""
@@ -404,11 +468,6 @@ def _cast(param, value, key=None):
     if isinstance(value, Iterable) and not isinstance(value, str):
         return type(value)(_cast(param, v) for v in value)
     return value
-
-
-def zeros_like(p):
-    """A zero state tensor for `p`."""
-    return ops.zeros_like(p)
 
 
 def is_low(beta):

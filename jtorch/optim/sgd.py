@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 from ..ops.registry import ops
-from ._check import check_fused, check_lr, check_not_negative, num
+from ._check import num
 from .optimizer import Optimizer
 
 __all__ = ["SGD"]
@@ -9,6 +9,9 @@ __all__ = ["SGD"]
 
 class SGD(Optimizer):
     """p <- p - lr (g + weight_decay p), with momentum as an option (Sutskever et al. 2013)."""
+
+    _settings = "lr momentum dampening weight_decay nesterov maximize foreach differentiable fused"
+    _operation = "optim_sgd"
 
     def __init__(
         self,
@@ -24,33 +27,9 @@ class SGD(Optimizer):
         differentiable=False,
         fused=None,
     ):
-        check_lr(lr)
-        check_not_negative(momentum, "momentum value")
-        check_not_negative(weight_decay, "weight_decay value")
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
+        self._configure(params, locals(), "lr momentum weight_decay")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        super().__init__(params, defaults)
-        check_fused(fused, foreach, differentiable)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("nesterov", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("differentiable", False)
-            group.setdefault("fused", False)
 
     def _batches(self, group):
         """Without momentum there is no state at all; the first step with it makes the buffers."""
