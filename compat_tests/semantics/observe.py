@@ -1,6 +1,9 @@
 """Running a program in one library and writing down everything that can be seen of its results."""
 
+import importlib
+import pathlib
 import re
+import types
 import warnings
 
 import numpy as np
@@ -69,6 +72,21 @@ def run(lib, program):
     finally:
         lib.set_default_dtype(before)
         lib.set_grad_enabled(True)
+
+
+def programs(folder):
+    """The programs of a folder of the tests, by name: the public functions of its `programs_*`."""
+    found = {}
+    root = pathlib.Path(__file__).parent.parent
+    for path in sorted(pathlib.Path(folder).glob("programs_*.py")):
+        place = path.relative_to(root.parent).with_suffix("")
+        module = importlib.import_module(".".join(place.parts))
+        for name, program in vars(module).items():
+            own = getattr(program, "__module__", None) == module.__name__
+            if own and not name.startswith("_") and type(program) is types.FunctionType:
+                assert name not in found, f"two programs are called {name}"
+                found[name] = program
+    return found
 
 
 def attempt(fn, *args, **kwargs):

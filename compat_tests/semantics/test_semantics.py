@@ -4,34 +4,16 @@ A program is a public function of a `programs_*` module that takes the library a
 raises.
 """
 
-import importlib
 import pathlib
 
 import pytest
 
 import jtorch
-from compat_tests.semantics.observe import compare
+from compat_tests.semantics.observe import compare, programs
 from jtorch._engine.config import settings
 
 HERE = pathlib.Path(__file__).parent
 GAPS = HERE.parent / "known_gaps.txt"
-
-
-def _programs():
-    found = {}
-    for path in sorted(HERE.glob("programs_*.py")):
-        module = importlib.import_module(f"compat_tests.semantics.{path.stem}")
-        for name, program in vars(module).items():
-            own = getattr(program, "__module__", None) == module.__name__
-            if (
-                callable(program)
-                and own
-                and not name.startswith("_")
-                and not isinstance(program, type)
-            ):
-                assert name not in found, f"two programs are called {name}"
-                found[name] = program
-    return found
 
 
 def _gaps():
@@ -40,7 +22,7 @@ def _gaps():
     return {key.removeprefix("semantics:"): reason for key, reason in listed}
 
 
-PROGRAMS = _programs()
+PROGRAMS = programs(HERE)
 KNOWN = _gaps()
 
 
