@@ -2,6 +2,7 @@
 64 bytes.
 """
 
+import io
 import os
 import struct
 import zipfile
@@ -18,10 +19,25 @@ _ZIP64_FIELD = 20
 _NEWEST_VERSION = 10
 
 
+# Files in which an earlier place can surely be written to again. Others may say they can seek and
+# mean reading (gzip), or count from somewhere else.
+_REWRITABLE = (io.BytesIO, io.BufferedWriter, io.BufferedRandom, io.FileIO)
+
+
+class _Forward:
+    """A file that is only written to, from here on; records then carry their sizes behind them."""
+
+    def __init__(self, file):
+        self.write = file.write
+        self.flush = getattr(file, "flush", lambda: None)
+
+
 class ArchiveWriter:
     """Writes records; `name` is the folder they are in."""
 
     def __init__(self, file, name):
+        if not isinstance(file, _REWRITABLE):
+            file = _Forward(file)
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
         self._name = name
 

@@ -3,12 +3,14 @@
 import importlib
 import pickle
 import sys
+import types
 
 from . import _stored, _utils
 from ._engine import device as devices
 from ._engine import dtypes, formats
 from ._engine.size import Size
 from ._engine.tensor import LAYOUTS, Tensor
+from .ops.registry import public
 
 
 class StorageType:
@@ -59,6 +61,14 @@ for _key, _object in MOVED.items():
     _NAME_OF.setdefault(id(_object), _key)
 
 _OURS, _THEIRS = "jtorch", "torch"
+_C = "torch._C"
+# Modules of functions written in C: the namespace that has them, and what their names begin with.
+_C_SPACES = {
+    "torch._C._nn": ("nn.functional", ""),
+    "torch._C._linalg": ("linalg", "linalg_"),
+    "torch._C._fft": ("fft", "fft_"),
+    "torch._C._special": ("special", "special_"),
+}
 
 
 def _renamed(module, old, new):
@@ -76,6 +86,8 @@ def torch_name(thing, name=None):
     module = getattr(thing, "__module__", None)
     if name is None or not isinstance(module, str):
         return None
+    if module == _THEIRS:
+        return _place_of_function(thing, name)
     theirs = _renamed(module, _OURS, _THEIRS)
     if theirs is None:
         return None
@@ -84,10 +96,26 @@ def torch_name(thing, name=None):
     return theirs, name
 
 
+def _place_of_function(function, name):
+    """Where PyTorch's users find an operation; None for what is no operation."""
+    for space, functions in public.items():
+        if functions.get(name) is function:
+            return (_THEIRS if space == _THEIRS else f"{_THEIRS}.{space}"), name
+    return None
+
+
 def _lookup(holder, name):
     for part in name.split("."):
         holder = getattr(holder, part, None)
     return holder
+
+
+def _in_c(module, name):
+    """What PyTorch's own pickles of its functions written in C mean."""
+    if (module, name) == (_C, "_VariableFunctionsClass"):
+        return types.SimpleNamespace(**public[_THEIRS])
+    space, prefix = _C_SPACES.get(module, (None, ""))
+    return None if space is None else public[space].get(name.removeprefix(prefix))
 
 
 def from_torch_name(module, name):
@@ -97,7 +125,7 @@ def from_torch_name(module, name):
     Raises AttributeError or ModuleNotFoundError, naming torch, when jtorch has no such thing.
     """
     module = _renamed(module, _OURS, _THEIRS) or module
-    found = MOVED.get((module, name))
+    found = MOVED.get((module, name)) or _in_c(module, name)
     if found is not None:
         return found
     ours = _renamed(module, _THEIRS, _OURS)

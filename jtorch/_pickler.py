@@ -8,7 +8,9 @@ import types
 from . import _stored, _utils
 from ._engine import dtypes, formats
 from ._engine.tensor import Tensor, _Layout
+from ._locations import location_tag
 from ._names import STORAGE_TYPES, UNTYPED, StorageType, get_layout, torch_name
+from .ops.methods import TypedStorage, UntypedStorage
 
 
 class _Memory:
@@ -23,37 +25,38 @@ class _Memory:
 class Records:
     """The storages met so far: numbers them in the order in which they appear.
 
+    entries: (a tensor of the storage, how many elements the file says it has). tail: what stands at
+    the end of each persistent id.
     Raises RuntimeError when tensors of different types share memory, which the format cannot
     express.
     """
 
-    def __init__(self):
-        self.tensors = []
+    def __init__(self, tail=()):
+        self.entries = []
+        self._tail = tail
         self._found = {}
 
-    def identify(self, tensor):
-        """The persistent id of a tensor's storage."""
+    def identify(self, tensor, untyped=False):
+        """The persistent id of a tensor's storage; `untyped` when it is to be bytes."""
         storage = _stored.storage_of(tensor)
-        dtype = tensor.dtype
+        dtype = dtypes.uint8 if untyped else tensor.dtype
         found = self._found.get(id(storage))
         if found is None:
             count = len(_stored.storage_array(tensor))
-            kind = STORAGE_TYPES.get(_stored.NAME_OF.get(dtype))
+            kind = None if untyped else STORAGE_TYPES.get(_stored.NAME_OF.get(dtype))
             if kind is None:
-                kind, count = UNTYPED, count * dtype.itemsize
-            key = str(len(self.tensors))
-            found = self._found[id(storage)] = (
-                dtype,
-                ("storage", kind, key, str(tensor.device), count),
-            )
-            self.tensors.append(tensor)
+                kind, count = UNTYPED, count * tensor.dtype.itemsize
+            key = str(len(self.entries))
+            location = location_tag(UntypedStorage(tensor))
+            found = self._found[id(storage)] = (dtype, ("storage", kind, key, location, count))
+            self.entries.append((tensor, count))
         if found[0] is not dtype:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different "
                 "types"
             )
         # A fresh tuple each time, as PyTorch makes them: a pickler refers back to one it has seen.
-        return (*found[1],)
+        return (*found[1], *self._tail)
 
 
 class _Hooks:
@@ -65,7 +68,12 @@ class _Hooks:
 
     def persistent_id(self, obj):
         """Storages are persistent objects; everything else is pickled in place."""
-        return self._records.identify(obj.tensor) if type(obj) is _Memory else None
+        if type(obj) is _Memory:
+            return self._records.identify(obj.tensor)
+        if isinstance(obj, UntypedStorage):
+            untyped = not isinstance(obj, TypedStorage)
+            return self._records.identify(obj.tensor, untyped)
+        return None
 
     def reducer_override(self, obj):
         """Tensors are taken apart here, because only here their storages may stand by

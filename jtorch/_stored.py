@@ -88,6 +88,17 @@ class LoadedStorage:
 
     size = __len__
 
+    def tolist(self):
+        """The elements as Python numbers."""
+        return self.array.tolist()
+
+    def __getitem__(self, i):
+        return self.array[i].item()
+
+    def data_ptr(self):
+        """A number that identifies the memory."""
+        return self.array.ctypes.data
+
     def typed(self, dtype):
         """This memory read as another element type. Raises RuntimeError when the size is no
         multiple of an element's.

@@ -122,6 +122,13 @@ def _find_global(module, name, user):
     )
 
 
+class _Outside(Exception):
+    """Carries an exception of `persistent_load`, which is no fault of the pickle's."""
+
+    def __init__(self, error):
+        self.error = error
+
+
 class Unpickler:
     """Reads one pickle from a file. `persistent_load(id)` gives the storages."""
 
@@ -149,6 +156,8 @@ class Unpickler:
         self._marks = []
         try:
             return self._run()
+        except _Outside as e:
+            raise e.error from e.error.__cause__
         except (EOFError, UnpicklingError, RuntimeError, MemoryError):
             raise
         except (
@@ -237,8 +246,13 @@ class Unpickler:
     def _persistent(self):
         pid = self._stack.pop()
         if not isinstance(pid, tuple) or not pid or pid[0] not in ("storage", b"storage"):
-            raise UnpicklingError(f"Only persistent_load of storage is allowed, but got {pid!r}")
-        self._stack.append(self.persistent_load(pid))
+            got = type(pid[0]) if isinstance(pid, tuple) and pid else pid
+            raise UnpicklingError(f"Only persistent_load of storage is allowed, but got {got}")
+        try:
+            loaded = self.persistent_load(pid)
+        except Exception as error:
+            raise _Outside(error) from None
+        self._stack.append(loaded)
 
     def _protocol(self):
         protocol = self._read(1)[0]

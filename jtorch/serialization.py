@@ -1,17 +1,25 @@
 """`torch.save` and `torch.load`: PyTorch's checkpoint files, written and read without PyTorch."""
 
 import contextlib
+import enum
 import io
 import mmap as _mmap
 import os
 import pickle
 import sys
+import warnings
 
 import numpy as np
 
-from . import _names, _stored
+from . import _legacy_files, _names, _stored
 from ._archive import ArchiveReader, ArchiveWriter, is_archive
-from ._engine import device as devices
+from ._locations import (
+    Restorer,
+    _package_registry,
+    default_restore_location,
+    location_tag,
+    register_package,
+)
 from ._names import StorageType
 from ._names import get_layout as _get_layout
 from ._pickler import Records, pickler_class
@@ -26,24 +34,32 @@ from ._weights_only_unpickler import (
 )
 
 __all__ = [
+    "LoadEndianness",
+    "SourceChangeWarning",
+    "StorageType",
     "_get_layout",
     "add_safe_globals",
+    "check_module_version_greater_or_equal",
     "clear_safe_globals",
     "default_restore_location",
+    "get_crc32_options",
+    "get_default_load_endianness",
     "get_default_mmap_options",
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
     "location_tag",
+    "register_package",
     "safe_globals",
     "save",
+    "set_crc32_options",
+    "set_default_load_endianness",
     "set_default_mmap_options",
+    "skip_data",
 ]
 
 DEFAULT_PROTOCOL = 2
 _FORMAT_VERSION = b"3\n"
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_LEGACY_PROTOCOL = 1001
 _UNSAFE_ADVICE = (
     "In PyTorch 2.6, we changed the default value of the `weights_only` argument in `torch.load` "
     "from `False` to `True`. "
@@ -51,6 +67,15 @@ _UNSAFE_ADVICE = (
     "result in arbitrary code "
     "execution. Do it only if you got the file from a trusted source."
 )
+_UNPICKLER = "WeightsUnpickler error: "
+_WHERE_TYPES_ARE_LISTED = (
+    "Check the documentation of torch.load to learn more about types accepted by default with "
+    "weights_only https://pytorch.org/docs/stable/generated/torch.load.html."
+)
+
+
+# libraries read this from torch.serialization
+_REEXPORTED = (_package_registry,)
 
 
 # ---- save ----
@@ -70,11 +95,6 @@ def save(
     after loading.
     Raises AttributeError for another kind of `f`, RuntimeError when the folder does not exist.
     """
-    if not _use_new_zipfile_serialization:
-        raise NotImplementedError(
-            "torch.save: _use_new_zipfile_serialization=False is not supported by jtorch; use the "
-            "default format"
-        )
     if not _is_path(f) and not hasattr(f, "write"):
         raise AttributeError(
             "expected 'f' to be string, path, or a file-like object with a 'write' attribute"
@@ -83,6 +103,11 @@ def save(
     # older file alone.
     records = Records()
     pickled = io.BytesIO()
+    if not _use_new_zipfile_serialization:
+        _legacy_files.save(obj, pickled, pickle_module, pickle_protocol)
+        with _opened_for_writing(f) as file:
+            file.write(pickled.getvalue())
+        return
     pickler_class(pickle_module)(pickled, records, pickle_protocol).dump(obj)
     with _opened_for_writing(f) as file:
         writer = ArchiveWriter(file, _archive_name(f))
@@ -91,8 +116,9 @@ def save(
         writer.write(".storage_alignment", b"64")
         if not _disable_byteorder_record:
             writer.write("byteorder", sys.byteorder.encode())
-        for key, tensor in enumerate(records.tensors):
-            writer.write(f"data/{key}", _stored.storage_array(tensor))
+        for key, (tensor, _) in enumerate(records.entries):
+            data = _stored.storage_array(tensor)
+            writer.write(f"data/{key}", bytes(data.nbytes) if skip_data.active else data)
         writer.write("version", _FORMAT_VERSION)
         writer.close()
 
@@ -135,7 +161,7 @@ def load(
     """
     weights_only = _decide_weights_only(weights_only, pickle_module)
     pickle_load_args.setdefault("encoding", "utf-8")
-    restore = _Restorer(map_location)
+    restore = Restorer(map_location)
     module = pickle_module or pickle
     mmap = _default_mmap if mmap is None else mmap
     if mmap and not _is_path(f):
@@ -156,7 +182,11 @@ def load(
                 "`torch.save(_use_new_zipfile_serialization=True), please "
                 "torch.save your checkpoint with this option in order to use mmap."
             )
-        return _load_legacy(file, restore, module, weights_only, pickle_load_args)
+
+        def unpickle(file, persistent_load):
+            return _unpickle(file, persistent_load, module, weights_only, pickle_load_args)
+
+        return _legacy_files.load(file, restore, unpickle, _checked_id)
 
 
 _default_mmap = False
@@ -205,7 +235,7 @@ def _load_archive(file, path, restore, module, weights_only, arguments):
     loaded = {}
 
     def persistent_load(pid):
-        kind, key, location, count = _checked_id(pid[1:5])
+        kind, key, location, count = _checked_id(pid)
         if key not in loaded:
             raw = (
                 reader.map(f"data/{key}", path)
@@ -234,24 +264,23 @@ def _torchscript_error(weights_only):
 def _is_foreign(reader):
     """True when the file's numbers have the other byte order."""
     if not reader.has("byteorder"):
-        return sys.byteorder != "little"
+        assumed = _options["endianness"] or LoadEndianness.LITTLE
+        return assumed is not LoadEndianness.NATIVE and assumed.name.lower() != sys.byteorder
     order = reader.read("byteorder").decode("ascii", "replace")
     if order not in ("little", "big"):
         raise ValueError(f"Unknown endianness type: {order}")
     return order != sys.byteorder
 
 
-def _checked_id(parts):
+def _checked_id(pid):
     """(storage type, key, location, count) of a storage's persistent id."""
-    kind, key, location, count = (p.decode("ascii") if isinstance(p, bytes) else p for p in parts)
-    if (
-        not isinstance(kind, StorageType)
-        or not isinstance(location, str)
-        or not isinstance(count, int)
-        or count < 0
-    ):
-        raise pickle.UnpicklingError(f"a storage is described as {parts!r}")
-    return kind, key, location, count
+    if pid[0] not in ("storage", b"storage"):
+        raise RuntimeError(f"Unknown saved id type: {pid[0]!r}")
+    parts = [p.decode("ascii") if isinstance(p, bytes) else p for p in pid[1:5]]
+    types = (StorageType, str, str, int)
+    if list(map(type, parts)) != list(types) or parts[3] < 0:
+        raise pickle.UnpicklingError(f"a storage is described as {pid!r}")
+    return parts
 
 
 def _typed(raw, kind, count, swap):
@@ -280,16 +309,17 @@ def _unpickle(file, persistent_load, module, weights_only, arguments):
 
 def _weights_only_message(why):
     if why.startswith("Unsupported global"):
-        return (
+        text = (
             "Weights only load failed. This file can still be loaded, to do so you have two "
-            "options, do those steps only if "
-            f"you trust the source of the checkpoint.\n\t(1) {_UNSAFE_ADVICE}\n\t(2) "
-            "Alternatively, to load with "
+            "options, \033[1mdo those steps only if you trust the source of the checkpoint"
+            f"\033[0m. \n\t(1) {_UNSAFE_ADVICE}\n\t(2) Alternatively, to load with "
             "`weights_only=True` please check the recommended steps in the following error "
-            "message.\n\tWeightsUnpickler "
-            f"error: {why}"
+            f"message.\n\t{_UNPICKLER}{why}"
         )
-    return f"Weights only load failed. {_UNSAFE_ADVICE}\nWeightsUnpickler error: {why}"
+    else:
+        source = "" if why.startswith("Trying to load unsupported GLOBAL") else _UNPICKLER
+        text = f"Weights only load failed. {_UNSAFE_ADVICE}\n{source}\n\n{why}"
+    return f"{text}\n\n{_WHERE_TYPES_ARE_LISTED}"
 
 
 def _trusting_unpickler(module):
@@ -301,7 +331,7 @@ def _trusting_unpickler(module):
             self._load_storage = persistent_load
 
         def persistent_load(self, pid):
-            if not isinstance(pid, tuple) or not pid or pid[0] not in ("storage", b"storage"):
+            if not isinstance(pid, tuple) or not pid:
                 raise RuntimeError(f"Unknown saved id type: {pid!r}")
             return self._load_storage(pid)
 
@@ -310,131 +340,6 @@ def _trusting_unpickler(module):
             return super().find_class(name, qualname) if found is None else found
 
     return TrustingUnpickler
-
-
-# ---- the format before the zip ----
-
-
-def _load_legacy(file, restore, module, weights_only, arguments):
-    """Files of PyTorch before 1.6: several pickles one after the other, then the storages'
-    bytes.
-    """
-    storages = {}
-
-    def persistent_load(pid):
-        if pid[0] not in ("storage", b"storage"):
-            raise RuntimeError(f"Unknown saved id type: {pid[0]}")
-        kind, key, location, count = _checked_id(pid[1:5])
-        if key not in storages:
-            # The bytes come after the pickle; they are filled in below, before anybody can look at
-            # them.
-            storages[key] = restore(
-                _stored.LoadedStorage(np.zeros(count, kind.dtype.np), kind.dtype), location
-            )
-        return _legacy_view(storages[key], pid[5] if len(pid) > 5 else None)
-
-    def pickled():
-        return _unpickle(file, persistent_load, module, weights_only, arguments)
-
-    if pickled() != _LEGACY_MAGIC:
-        raise RuntimeError("Invalid magic number; corrupt file?")
-    protocol = pickled()
-    if protocol != _LEGACY_PROTOCOL:
-        raise RuntimeError(f"Invalid protocol version: {protocol}")
-    pickled()  # notes about the machine that wrote the file
-    result = pickled()
-    for key in pickled():
-        if key not in storages:
-            raise RuntimeError(f"storage key {key!r} not found in the file; it is damaged")
-        _fill(storages[key].array, file)
-    return result
-
-
-def _legacy_view(storage, view):
-    if view is None:
-        return storage
-    _, offset, size = view
-    return _stored.LoadedStorage(
-        storage.array[offset : offset + size], storage.dtype, storage.device
-    )
-
-
-def _fill(array, file):
-    count = int.from_bytes(file.read(8), "little")
-    data = file.read(array.nbytes)
-    if count != len(array) or len(data) != array.nbytes:
-        raise RuntimeError(
-            f"unexpected EOF, expected {array.nbytes - len(data)} more bytes. The file might be "
-            "corrupted."
-        )
-    array[...] = np.frombuffer(data, array.dtype)
-
-
-# ---- where tensors go ----
-
-
-def location_tag(storage):
-    """The name under which a storage's device is saved."""
-    return str(storage.device)
-
-
-def default_restore_location(storage, location):
-    """The storage on the device called `location`. Raises RuntimeError when there is no such device
-    here.
-    """
-    try:
-        device = devices.device(location)
-    except RuntimeError:
-        raise RuntimeError(
-            "don't know how to restore data location of torch.storage.UntypedStorage (tagged "
-            f"with {location})"
-        ) from None
-    if device.type in ("cpu", "meta"):
-        return storage.on(device)
-    available = len(devices.platform_devices(device.type))
-    kind = device.type.upper()
-    if not available:
-        raise RuntimeError(
-            f"Attempting to deserialize object on a {kind} device but "
-            f"torch.{device.type}.is_available() is False. If you "
-            "are running on a CPU-only machine, please use torch.load with "
-            "map_location=torch.device('cpu') to map your "
-            "storages to the CPU."
-        )
-    if (device.index or 0) >= available:
-        raise RuntimeError(
-            f"Attempting to deserialize object on {kind} device {device.index} but "
-            f"torch.{device.type}.device_count() is "
-            f"{available}. Please use torch.load with map_location to map your storages to an "
-            "existing device."
-        )
-    return storage.on(device)
-
-
-class _Restorer:
-    """Puts loaded storages where `map_location` says."""
-
-    def __init__(self, map_location):
-        allowed = map_location is None or isinstance(map_location, str | devices.device | dict)
-        if not allowed and not callable(map_location):
-            raise TypeError(
-                "map_location must be a device, str, dict or callable, but got "
-                f"{type(map_location).__name__}"
-            )
-        self._map = map_location
-
-    def __call__(self, storage, location):
-        target = self._map
-        if isinstance(target, dict):
-            return default_restore_location(storage, str(target.get(location, location)))
-        if isinstance(target, str | devices.device):
-            return default_restore_location(storage, str(target))
-        if target is None:
-            return default_restore_location(storage, location)
-        moved = target(storage, location)
-        if moved is None:
-            return default_restore_location(storage, location)
-        return storage.on(devices.device(moved.device))
 
 
 # ---- smaller services ----
@@ -449,6 +354,53 @@ def get_unsafe_globals_in_checkpoint(f):
     return sorted(name for name in globals_in_pickle(pickled) if not is_allowed(name))
 
 
+class skip_data:
+    """A context manager in which `save` leaves out the tensors' bytes: the file has room for them,
+    to be written later.
+    """
+
+    active = False
+
+    def __init__(self, materialize_fake_tensors=False):
+        self.materialize_fake_tensors = materialize_fake_tensors
+
+    def __enter__(self):
+        self._before, skip_data.active = skip_data.active, True
+
+    def __exit__(self, *exc):
+        skip_data.active = self._before
+
+
+class LoadEndianness(enum.Enum):
+    """The byte order of files that do not say theirs."""
+
+    NATIVE = 1
+    LITTLE = 2
+    BIG = 3
+
+
+def get_default_load_endianness():
+    """The byte order assumed for files that do not say theirs; None stands for little-endian."""
+    return _options["endianness"]
+
+
+def set_default_load_endianness(endianness):
+    """Choose the byte order assumed for files that do not say theirs."""
+    if endianness is not None and not isinstance(endianness, LoadEndianness):
+        raise TypeError("Invalid argument type in function set_default_load_endianness")
+    _options["endianness"] = endianness
+
+
+def get_crc32_options():
+    """Whether `save` was asked for checksums. They are always written."""
+    return _options["crc32"]
+
+
+def set_crc32_options(compute_crc32):
+    """Ask for checksums or not. jtorch writes them in either case, and any reader takes them."""
+    _options["crc32"] = compute_crc32
+
+
 def get_default_mmap_options():
     """The flags files are mapped with: always private, so that tensors never write into the
     file.
@@ -456,9 +408,48 @@ def get_default_mmap_options():
     return getattr(_mmap, "MAP_PRIVATE", None)
 
 
-def set_default_mmap_options(flags):
-    """Choose how files are mapped. Only private mapping is supported."""
-    if flags != get_default_mmap_options():
-        raise NotImplementedError(
-            "torch.serialization.set_default_mmap_options: only MAP_PRIVATE is supported by jtorch"
-        )
+class set_default_mmap_options:
+    """Choose how files are mapped, in a block or for good. Only private mapping is supported."""
+
+    def __init__(self, flags):
+        if flags not in (getattr(_mmap, "MAP_PRIVATE", None), getattr(_mmap, "MAP_SHARED", None)):
+            raise ValueError(
+                "Invalid argument in function set_default_mmap_options, expected mmap.MAP_PRIVATE "
+                f"or mmap.MAP_SHARED, but got {flags}"
+            )
+        if flags != get_default_mmap_options():
+            raise NotImplementedError(
+                "torch.serialization.set_default_mmap_options: MAP_SHARED is not supported by "
+                "jtorch; load with MAP_PRIVATE and save what was changed"
+            )
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *exc):
+        pass
+
+
+class SourceChangeWarning(Warning):
+    """The source of a pickled module's class has changed."""
+
+
+def check_module_version_greater_or_equal(module, req_version_tuple, error_if_malformed=True):
+    """True when a module's `__version__` is at least the given tuple.
+
+    Raises RuntimeError for a version that cannot be compared, or only warns.
+    """
+    try:
+        parts = module.__version__.split(".")
+        version = tuple(type(want)(parts[i]) for i, want in enumerate(req_version_tuple))
+    except Exception as e:
+        message = f"'{module.__name__}' module version string is malformed '{module.__version__}'"
+        message += f" and cannot be compared with tuple {req_version_tuple}"
+        if error_if_malformed:
+            raise RuntimeError(message) from e
+        warnings.warn(f"{message}, but continuing assuming that requirement is met", stacklevel=2)
+        return True
+    return version >= req_version_tuple
+
+
+_options = {"endianness": None, "crc32": True}

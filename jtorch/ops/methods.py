@@ -197,6 +197,16 @@ class UntypedStorage:
     def __init__(self, tensor):
         self._tensor = tensor
 
+    @property
+    def tensor(self):
+        """A tensor that has this memory."""
+        return self._tensor
+
+    def to(self, *, device, non_blocking=False):
+        """The same contents on another device."""
+        moved = self._tensor.to(device)
+        return self if moved is self._tensor else type(self)(moved)
+
     def data_ptr(self):
         """The same number for tensors that share the memory."""
         return self._tensor._st.address
