@@ -12,7 +12,7 @@ _collecting = _gc.isenabled()
 _gc.disable()
 
 from . import _engine, _settings, legacy
-from . import ops as _ops
+from . import ops as _declared
 from ._engine import dtypes as _dtypes
 from ._engine.device import device, set_default_device
 from ._engine.dtypes import can_cast, dtype, get_default_dtype, promote_types
@@ -72,7 +72,7 @@ from ._symbolic import (
 from .types_info import finfo, iinfo
 
 # Every declared operation, dtype, layout and legacy type is a name of this module.
-globals().update(_ops.public["torch"])
+globals().update(_declared.public["torch"])
 globals().update(_dtypes.NAMES)
 globals().update(_dtypes.ALIASES)
 globals().update(_LAYOUTS)
@@ -112,7 +112,7 @@ from .random import (
     seed,
     set_rng_state,
 )
-from . import hub, serialization
+from . import _ops, hub, serialization
 from .serialization import load, save
 from ._alias import install, uninstall
 

@@ -56,9 +56,15 @@ def _names():
     return found
 
 
+def _path(value):
+    if isinstance(value, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
+        return f"ops.{value}"
+    return _names().get(id(value))
+
+
 def counterpart(value):
     """The jtorch object of the same public name as a torch function or class; Missing if none."""
-    path = _names().get(id(value))
+    path = _path(value)
     if path is None:
         raise Missing(f"{getattr(value, '__name__', value)} has no public name")
     found = reach(jtorch, path)
@@ -70,8 +76,10 @@ def counterpart(value):
 def _flat_array(t):
     """A tensor's elements, dense, as NumPy holds them."""
     t = t.detach().resolve_conj().resolve_neg().contiguous()
-    if t.dtype == torch.bfloat16:
-        return t.view(torch.int16).numpy().view(ml_dtypes.bfloat16).copy()
+    name = str(t.dtype).removeprefix("torch.")
+    if name == "bfloat16" or name.startswith("float8"):
+        bits = t.view(torch.int16 if t.itemsize == 2 else torch.uint8)
+        return bits.numpy().view(getattr(ml_dtypes, name)).copy()
     return t.numpy().copy()
 
 
@@ -126,7 +134,7 @@ class Translator:
         if (
             callable(value)
             and not _is_entry(value)
-            and (id(value) in _names() or _is_foreign(value))
+            and (_path(value) is not None or _is_foreign(value))
         ):
             return counterpart(value)
         return value
@@ -138,8 +146,6 @@ class Translator:
             return jtorch.empty(tuple(t.shape), dtype=self._named(t.dtype), device="meta")
         if t.dim() > 64 or not _has_memory(t):
             raise Missing("a tensor that NumPy cannot hold")
-        if self._named(t.dtype).name.startswith("float8"):
-            raise Missing(f"{t.dtype} tensors cannot be carried over through NumPy")
         with jtorch.no_grad():
             if (t.is_contiguous() and t.untyped_storage().nbytes() == t.nbytes) or t.numel() == 0:
                 made = jtorch.tensor(_flat_array(t))

@@ -32,11 +32,15 @@ class dtype:
     @property
     def is_signed(self):
         """True when negative values can be represented."""
-        return self.kind in "ifc"
+        return self.kind in "ifc" and self.name != "float8_e8m0fnu"
 
     def to_complex(self):
-        """The complex type of this precision."""
-        return self if self.kind == "c" else complex128 if self is float64 else complex64
+        """The complex type of this precision. Raises RuntimeError where there is none."""
+        if self.kind == "c":
+            return self
+        if self not in _COMPLEX_OF:
+            raise RuntimeError(f"Unknown Complex ScalarType for {self!r}")
+        return _COMPLEX_OF[self]
 
     def to_real(self):
         """The real type of this precision."""
@@ -57,6 +61,34 @@ class dtype:
 
 BOOL, INT, FLOAT, COMPLEX = 0, 1, 2, 3
 
+
+class NamedOnly(dtype):
+    """A dtype that programs may name and compare, but of which there are no tensors."""
+
+    __slots__ = ()
+    __module__ = "torch"
+
+    def __init__(self, name, kind, itemsize, category):
+        self.name = name
+        self.kind = kind
+        self.category = category
+        self.itemsize = itemsize
+
+    @property
+    def is_signed(self):
+        """As of other types; quantised types and bits have no such property."""
+        if self.name.lstrip("q").startswith(("int", "uint", "bits")) and self.name[0] in "qb":
+            raise RuntimeError(f"is_signed is not defined for {self!r}")
+        return self.kind in "if"
+
+    @property
+    def np(self):
+        """Raises NotImplementedError: nothing of this type can be made."""
+        raise NotImplementedError(f"tensors of {self!r} are not supported by jtorch; {_INSTEAD}")
+
+
+_INSTEAD = "use torch.int8, torch.uint8 or a floating-point type"
+
 bool = dtype("bool", np.bool_, "b", BOOL)
 uint8 = dtype("uint8", np.uint8, "u", INT)
 int8 = dtype("int8", np.int8, "i", INT)
@@ -72,10 +104,20 @@ float32 = dtype("float32", np.float32, "f", FLOAT)
 float64 = dtype("float64", np.float64, "f", FLOAT)
 float8_e4m3fn = dtype("float8_e4m3fn", ml_dtypes.float8_e4m3fn, "f", FLOAT)
 float8_e5m2 = dtype("float8_e5m2", ml_dtypes.float8_e5m2, "f", FLOAT)
+float8_e4m3fnuz = dtype("float8_e4m3fnuz", ml_dtypes.float8_e4m3fnuz, "f", FLOAT)
+float8_e5m2fnuz = dtype("float8_e5m2fnuz", ml_dtypes.float8_e5m2fnuz, "f", FLOAT)
+float8_e8m0fnu = dtype("float8_e8m0fnu", ml_dtypes.float8_e8m0fnu, "f", FLOAT)
 complex64 = dtype("complex64", np.complex64, "c", COMPLEX)
 complex128 = dtype("complex128", np.complex128, "c", COMPLEX)
 # NumPy and XLA have no half-precision complex type; the name exists so that code naming it imports.
 complex32 = dtype("complex32", np.complex64, "c", COMPLEX)
+
+_COMPLEX_OF = {
+    float16: complex32,
+    bfloat16: complex64,
+    float32: complex64,
+    float64: complex128,
+}
 
 ALL = (
     bool,
@@ -93,10 +135,23 @@ ALL = (
     float64,
     float8_e4m3fn,
     float8_e5m2,
+    float8_e4m3fnuz,
+    float8_e5m2fnuz,
+    float8_e8m0fnu,
     complex64,
     complex128,
 )
-NAMES = {d.name: d for d in (*ALL, complex32)}
+_NAMED_ONLY = (
+    *(NamedOnly(f"int{n}", "i", 1, INT) for n in range(1, 8)),
+    *(NamedOnly(f"uint{n}", "u", 1, INT) for n in range(1, 8)),
+    *(NamedOnly(n, "u", 1, INT) for n in ("bits1x8", "bits2x4", "bits4x2", "bits8", "quint8")),
+    *(NamedOnly(n, "u", 1, INT) for n in ("quint4x2", "quint2x4")),
+    NamedOnly("bits16", "u", 2, INT),
+    NamedOnly("qint8", "i", 1, INT),
+    NamedOnly("qint32", "i", 4, INT),
+    NamedOnly("float4_e2m1fn_x2", "f", 1, FLOAT),
+)
+NAMES = {d.name: d for d in (*ALL, complex32, *_NAMED_ONLY)}
 ALIASES = {
     "half": float16,
     "float": float32,
@@ -107,6 +162,7 @@ ALIASES = {
     "cfloat": complex64,
     "cdouble": complex128,
     "chalf": complex32,
+    "bit": NAMES["uint1"],
 }
 _FROM_NP = {d.np: d for d in ALL}
 

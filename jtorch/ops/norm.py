@@ -518,4 +518,7 @@ def native_batch_norm(
     out = ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
     if not training:
         return out, input.new_empty(0), input.new_empty(0)
-    return (out, *ops.batch_statistics(input.detach(), eps))
+    # Half-precision input with parameters of higher precision has statistics of theirs.
+    given = next((t for t in (weight, bias, running_mean) if t is not None), input)
+    statistics = ops.batch_statistics(input.detach(), eps)
+    return (out, *(s.to(given.dtype) for s in statistics))

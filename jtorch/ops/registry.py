@@ -451,6 +451,8 @@ def _composite_forms(name, fn, tokens):
 
 
 def _dress(wrapper, name, fn):
+    if wrapper is not fn:
+        wrapper.__wrapped__ = fn  # what inspect.signature() shows
     wrapper.__name__ = wrapper.__qualname__ = name
     wrapper.__doc__ = fn.__doc__
     wrapper.__module__ = "torch"

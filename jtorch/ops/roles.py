@@ -185,7 +185,7 @@ def tensors(value, name):
 
 def to_dtype(value):
     """A dtype argument; Python types stand for torch's. Raises TypeError for anything else."""
-    if value is None or value.__class__ is dtypes.dtype:
+    if value is None or isinstance(value, dtypes.dtype):
         return value
     if value in (int, float, bool, complex):
         return {

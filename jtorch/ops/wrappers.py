@@ -58,7 +58,9 @@ def operation_wrapper(name, fn, maker, result, *, out=False, in_place=False):
         exec(compile(source, filename, "exec"), environment)
         return environment.pop(name)
 
-    return lazy_function(name, fn.__doc__, build)
+    function = lazy_function(name, fn.__doc__, build)
+    function.__wrapped__ = fn  # what inspect.signature() shows
+    return function
 
 
 def _source(name, parameters, environment, out, in_place):
