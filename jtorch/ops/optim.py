@@ -2,7 +2,8 @@
 
 Every list runs over the parameters. Results come back flat: the new parameters, then each new
 state list. Numbers that may change from step to step arrive at run time as 0-dim float64 arrays;
-they are combined in float64 and rounded once to the dtype of the computation, as torch does.
+they are combined in float64 and rounded once to the dtype of the computation, as torch does. A
+learning rate that is a tensor keeps its dtype, and so do numbers made of it.
 """
 
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ def _one(kernel, row):
         return kernel(*row)
     # torch treats a complex parameter as pairs of real numbers
     pairs = [jnp.stack([x.real, x.imag], -1) for x in row]
-    return tuple(x[..., 0] + 1j * x[..., 1] for x in kernel(*pairs))
+    return tuple(lax.complex(x[..., 0], x[..., 1]) for x in kernel(*pairs))
 
 
 def _as(number, x):
@@ -92,7 +93,6 @@ def optim_sgd(
     first: bool,
 ):
     """SGD; `buffers` is empty without momentum and in the first step, which makes them."""
-    lr = _double(lr)
 
     def kernel(p, g, buffer=None):
         g = _gradient(p, g, weight_decay, decay=decay, maximize=maximize)
@@ -132,8 +132,7 @@ def optim_adam(
     amsgrad: bool,
 ):
     """Adam and AdamW (`decoupled`)."""
-    lr = _double(lr)
-    step_size = lr / bias_correction1
+    step_size = lr / _as(bias_correction1, lr)
     correction = jnp.sqrt(bias_correction2)
 
     def kernel(p, g, avg, sq, largest=None):
@@ -156,7 +155,7 @@ def optim_adam(
 def _decayed(p, g, lr, weight_decay, decoupled):
     """Weight decay: of the parameter itself (AdamW), or as a part of the gradient."""
     if decoupled:
-        return _scale(p, 1 - lr * weight_decay), g
+        return _scale(p, 1 - lr * _as(weight_decay, lr)), g
     return p, _axpy(g, p, weight_decay)
 
 
@@ -181,7 +180,6 @@ def optim_nadam(
     maximize: bool,
 ):
     """NAdam; the two scales say how much of gradient and average goes into the step."""
-    lr = _double(lr)
 
     def kernel(p, g, avg, sq):
         g = -g if maximize else g
@@ -192,8 +190,8 @@ def optim_nadam(
         wide = _wide(sq)
         root = jnp.sqrt(wide / _as(bias_correction2, wide))
         denominator = (root + _as(eps, root)).astype(p.dtype)
-        p = _addcdiv(p, g, denominator, -lr * grad_scale)
-        p = _addcdiv(p, avg, denominator, -lr * avg_scale)
+        p = _addcdiv(p, g, denominator, -lr * _as(grad_scale, lr))
+        p = _addcdiv(p, avg, denominator, -lr * _as(avg_scale, lr))
         return p, avg, sq
 
     return _each(kernel, params, grads, exp_avgs, exp_avg_sqs)
@@ -221,7 +219,6 @@ def optim_radam(
     rectify: bool,
 ):
     """RAdam; `rectify`: enough steps are done for the variance to be known."""
-    lr = _double(lr)
 
     def kernel(p, g, avg, sq):
         g = -g if maximize else g
@@ -258,7 +255,7 @@ def optim_adamax(
     maximize: bool,
 ):
     """Adamax."""
-    step_size = _double(lr) / bias_correction
+    step_size = lr / _as(bias_correction, lr)
 
     def kernel(p, g, avg, inf):
         g = _gradient(p, g, weight_decay, decay=decay, maximize=maximize)
@@ -290,7 +287,6 @@ def optim_rmsprop(
     use_momentum: bool,
 ):
     """RMSprop; `grad_avgs` only when centered, `buffers` only with momentum."""
-    lr = _double(lr)
 
     def kernel(p, g, sq, *rest):
         rest = list(rest)
@@ -325,7 +321,7 @@ def optim_adagrad(
     maximize: bool,
 ):
     """Adagrad; `slowdown` divides the learning rate."""
-    step_size = _double(lr) / slowdown
+    step_size = lr / _as(slowdown, lr)
 
     def kernel(p, g, total):
         g = _gradient(p, g, weight_decay, decay=decay, maximize=maximize)
@@ -351,7 +347,6 @@ def optim_adadelta(
     maximize: bool,
 ):
     """Adadelta."""
-    lr = _double(lr)
 
     def kernel(p, g, sq, acc):
         g = _gradient(p, g, weight_decay, decay=decay, maximize=maximize)
@@ -415,6 +410,131 @@ def optim_rprop(
         return p - jnp.sign(g) * size, g, size
 
     return _each(kernel, params, grads, prevs, step_sizes)
+
+
+@op(SAME, variants="p")
+def optim_adafactor(
+    params: Ts,
+    grads: Ts,
+    row_vars: Ts,
+    col_vars: Ts,
+    variances: Ts,
+    lr: S,
+    weight: S,
+    slowest: S,
+    eps1: S,
+    eps2: S,
+    d: S,
+    weight_decay: S,
+    *,
+    low: bool,
+    decay: bool,
+    maximize: bool,
+):
+    """Adafactor. Gradients of two and more dimensions have factors of their variance in `row_vars`
+    and `col_vars`, the others have it in `variances`; `weight` is what the newest square counts.
+    """
+    rate = _double(jnp.minimum(lr, _as(slowest, lr)))
+    rows, cols, others = iter(row_vars), iter(col_vars), iter(variances)
+    made = ([], [], [], [])
+    for p, g in zip(params, grads, strict=True):
+        g = -g if maximize else g
+        step_size = jnp.maximum(eps2, _root_mean_square(p)) * rate
+        p = _scale(p, 1 - lr * _as(weight_decay, lr)) if decay else p
+        if g.ndim > 1:
+            row = _lerp(next(rows), _mean_square(g, -1), weight, low)
+            col = _lerp(next(cols), _mean_square(g, -2), weight, low)
+            made[1].append(row)
+            made[2].append(col)
+            floor = jnp.maximum(_mean(row, -2), _as(eps1, row))
+            estimate = _divide((_wide(row) * _wide(col)).astype(g.dtype), floor)
+        else:
+            estimate = _lerp(next(others), g * g, weight, low)
+            made[3].append(estimate)
+        wide = _wide(jnp.maximum(estimate, _as(eps1 * eps1, estimate)))
+        update = (1 / jnp.sqrt(wide)).astype(g.dtype) * g
+        excess = jnp.maximum(1.0, _root_mean_square(update) / d)
+        made[0].append(_axpy(p, update, -step_size / excess))
+    return tuple(x for column in made for x in column)
+
+
+def _root_mean_square(x):
+    return _double(_norm(x.ravel(), 2).astype(x.dtype)) / x.size**0.5
+
+
+def _mean_square(x, axis):
+    norm = jnp.sqrt(jnp.sum(_wide(x) * _wide(x), axis, keepdims=True)).astype(x.dtype)
+    return _divide(norm * norm, x.shape[axis])
+
+
+def _mean(x, axis):
+    return jnp.mean(_wide(x), axis, keepdims=True).astype(x.dtype)
+
+
+def _divide(x, y):
+    return (_wide(x) / (_wide(y) if hasattr(y, "dtype") else y)).astype(x.dtype)
+
+
+@op(SAME, variants="p")
+def optim_muon(
+    params: Ts,
+    grads: Ts,
+    buffers: Ts,
+    lr: S,
+    weight_decay: S,
+    momentum: S,
+    a: S,
+    b: S,
+    c: S,
+    eps: S,
+    *,
+    low: bool,
+    nesterov: bool,
+    iterations: int,
+    adjust: str,
+):
+    """Muon: the momentum of a matrix, made orthogonal by Newton-Schulz iterations in bfloat16
+    (Jordan et al. 2024); `a`, `b`, `c` are the coefficients of its polynomial.
+    """
+
+    def kernel(p, g, buffer):
+        buffer = _lerp(buffer, g, 1 - momentum, low)
+        update = _lerp(g, buffer, momentum, not low) if nesterov else buffer
+        unit = _unit_matrix(update.astype(jnp.bfloat16), eps)
+        if buffer.dtype == jnp.bfloat16 and not nesterov:
+            # torch normalises in place, and what it normalises then is the buffer itself
+            buffer = unit
+        tall = p.shape[0] > p.shape[1]
+        direction = _orthogonal(unit.T if tall else unit, a, b, c, iterations)
+        p = _scale(p, 1 - lr * _as(weight_decay, lr))
+        direction = (direction.T if tall else direction).astype(p.dtype)
+        return _axpy(p, direction, -lr * _muon_factor(adjust, *p.shape)), buffer
+
+    return _each(kernel, params, grads, buffers)
+
+
+def _unit_matrix(x, eps):
+    norm = jnp.maximum(_norm(x.ravel(), 2).astype(x.dtype), _as(eps, x))
+    return _divide(x, norm)
+
+
+def _orthogonal(x, a, b, c, iterations):
+    for _ in range(iterations):
+        gram = _matmul(x, x.T).astype(x.dtype)
+        wide = _wide(gram)
+        factor = (_as(b, wide) * wide + _as(c, wide) * _matmul(gram, gram)).astype(x.dtype)
+        x = (_as(a, wide) * _wide(x) + _matmul(factor, x)).astype(x.dtype)
+    return x
+
+
+def _matmul(x, y):
+    return jnp.matmul(_wide(x), _wide(y))
+
+
+def _muon_factor(adjust, rows, cols):
+    if adjust == "original":
+        return max(1, rows / cols) ** 0.5
+    return 0.2 * max(rows, cols) ** 0.5
 
 
 @op(SAME, variants="p")

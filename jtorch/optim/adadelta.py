@@ -30,6 +30,6 @@ class Adadelta(Optimizer):
     def _buffers(self, group):
         return "square_avg", "acc_delta"
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         operands = [num(group[name]) for name in ("lr", "rho", "eps", "weight_decay")]
         return operands, {"decay": group["weight_decay"] != 0}

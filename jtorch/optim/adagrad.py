@@ -53,7 +53,7 @@ class Adagrad(Optimizer):
     def _buffers(self, group):
         return ("sum",)
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         operands = [num(group[name]) for name in ("lr", "eps", "weight_decay")]
         slowdown = 1 + (count - 1) * float(group["lr_decay"])
         return (*operands, slowdown), {"decay": group["weight_decay"] != 0}

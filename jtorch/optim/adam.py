@@ -46,6 +46,7 @@ class Adam(Optimizer):
     ):
         for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
             _check_tensor(name, value, foreach and not capturable)
+        betas = tuple(b.squeeze() if isinstance(b, Tensor) else b for b in betas)
         self._configure(params, locals(), "lr eps betas weight_decay")
         if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
             raise ValueError("betas must be either both floats or both Tensors")

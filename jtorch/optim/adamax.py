@@ -30,7 +30,7 @@ class Adamax(Optimizer):
     def _buffers(self, group):
         return "exp_avg", "exp_inf"
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         beta1, beta2 = (float(b) for b in group["betas"])
         lr, eps, decay = (num(group[name]) for name in ("lr", "eps", "weight_decay"))
         operands = lr, beta1, beta2, eps, decay, 1.0 - beta1**count

@@ -38,7 +38,7 @@ class ASGD(Optimizer):
         state["mu"] = 1.0
         super()._init_state(group, param, state)
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         eta, mu = (states[0].number(name) for name in ("eta", "mu"))
         operands = num(group["weight_decay"]), num(group["lambd"]), eta, mu
         lr = float(group["lr"])

@@ -198,9 +198,9 @@ class LBFGS(Optimizer):
         for i in range(group["max_iter"]):
             self._next_direction(state, grad, group["history_size"])
             state["prev_loss"] = loss
-            t = float(group["lr"])
+            t = group["lr"]
             if state["n_iter"] == 1:
-                t *= min(1.0, 1.0 / grad.abs().sum().item())
+                t = t * min(1.0, 1.0 / grad.abs().sum().item())
             state["t"] = t
             slope = grad.dot(state["d"]).item()
             if slope > -group["tolerance_change"]:
@@ -281,7 +281,7 @@ class LBFGS(Optimizer):
             1e-9,
             group["max_eval"] - evals,
         )
-        found = wolfe.run(t)
+        found = wolfe.run(float(t))
         state["t"] = found.t
         self._add_grad(found.t, d)
         small = found.g.abs().max().item() <= group["tolerance_grad"]

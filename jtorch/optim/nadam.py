@@ -42,7 +42,7 @@ class NAdam(Optimizer):
         state["mu_product"] = 1.0
         super()._init_state(group, param, state)
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         beta1, beta2 = (float(b) for b in group["betas"])
         lr, eps, decay = (num(group[name]) for name in ("lr", "eps", "weight_decay"))
         slowing = group["momentum_decay"]

@@ -136,7 +136,7 @@ class Optimizer:
         for group in groups:
             self.add_param_group(dict(group))
 
-    def _configure(self, params, given, checks):
+    def _configure(self, params, given, checks=""):
         """`__init__` with the settings among the caller's arguments `given`; `checks` names those
         whose range is checked, in torch's order.
         """
@@ -365,7 +365,9 @@ class Optimizer:
         return loss
 
     def _batches(self, group):
-        """(steps done, parameters): those with a gradient, by how often they were updated."""
+        """(steps done, parameters): those with a gradient, by how often they were updated
+        and by device.
+        """
         if group.get("capturable"):
             self._check_capturable(group["params"])
         batches = {}
@@ -382,8 +384,8 @@ class Optimizer:
             if not state:
                 self._init_state(group, p, state)
             count = state.number("step") if "step" in state else 0.0
-            batches.setdefault(count, []).append(p)
-        return batches.items()
+            batches.setdefault((count, p._aval.device), []).append(p)
+        return [(count, params) for (count, _), params in batches.items()]
 
     def _check_capturable(self, params):
         for p in params:
@@ -399,7 +401,7 @@ class Optimizer:
         """
         return ()
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         """(operands, attributes) of the operation after parameters, gradients and buffers, in the
         step number `count`.
         """
@@ -416,11 +418,11 @@ class Optimizer:
         """Update parameters that have been updated `count` times before."""
         count += 1
         names = self._buffers(group)
-        buffers = [[] if name is None else [s[name] for s in states] for name in names]
-        operands, attributes = self._arguments(group, count, states)
-        results = getattr(ops, self._operation)(
-            params, grads, *buffers, *operands, maximize=group["maximize"], **attributes
-        )
+        buffers = [[s[name] for s in states if name in s] if name else [] for name in names]
+        operands, attributes = self._arguments(group, count, params, states)
+        if "maximize" in group:
+            attributes["maximize"] = group["maximize"]
+        results = getattr(ops, self._operation)(params, grads, *buffers, *operands, **attributes)
         self._write(group, results, params, *buffers)
         self._count_step(states, count)
 
@@ -429,6 +431,9 @@ class Optimizer:
         kept = group.get("differentiable", False)
         for target, result in zip(itertools.chain(*targets), results, strict=True):
             if kept:
+                if result._edge is not None:
+                    # the operation has kept values, not tensors that are about to change
+                    result._edge[0].versions = None
                 target.copy_(result)
             else:
                 target._set_data(result)
@@ -436,7 +441,8 @@ class Optimizer:
     @staticmethod
     def _count_step(states, count):
         for state in states:
-            state.set_number("step", count)
+            if "step" in state:
+                state.set_number("step", count)
 
 
 def _split_names(params):

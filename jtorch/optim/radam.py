@@ -34,7 +34,7 @@ class RAdam(Optimizer):
     def _buffers(self, group):
         return "exp_avg", "exp_avg_sq"
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         beta1, beta2 = (float(b) for b in group["betas"])
         lr, eps, decay = (num(group[name]) for name in ("lr", "eps", "weight_decay"))
         correction1, correction2 = 1.0 - beta1**count, 1.0 - beta2**count

@@ -37,7 +37,7 @@ class RMSprop(Optimizer):
             "grad_avg" if group["centered"] else None,
         )
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         operands = [num(group[n]) for n in ("lr", "alpha", "eps", "weight_decay", "momentum")]
         return operands, {
             "low": is_low(group["alpha"]),

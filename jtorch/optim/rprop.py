@@ -36,5 +36,5 @@ class Rprop(Optimizer):
         fill = complex(lr, lr) if param.is_complex() else lr
         state["step_size"] = ops.full_like(param.grad, fill)
 
-    def _arguments(self, group, count, states):
+    def _arguments(self, group, count, params, states):
         return [num(value) for value in (*group["etas"], *group["step_sizes"])], {}
