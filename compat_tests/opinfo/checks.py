@@ -42,10 +42,10 @@ _DOUBLE = {
 class Outcome:
     """How many samples of a check were tried and missed, and why the first one was."""
 
-    def __init__(self):
-        self.tried = 0
-        self.missed = 0
-        self.reason = None
+    def __init__(self, tried=0, missed=0, reason=None):
+        self.tried = tried
+        self.missed = missed
+        self.reason = reason
 
     def add(self, difference):
         """Count one sample; `difference` is None when it agrees."""

@@ -79,7 +79,7 @@ def differentiable(op, dtype):
 
 def samples(op, dtype, requires_grad, first=None):
     """The database's sample inputs; with `first`, only so many from the front."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return list(itertools.islice(op.sample_inputs("cpu", dtype, requires_grad), first))
@@ -89,7 +89,7 @@ def error_samples(op):
     """The database's erroneous inputs, empty where it has none."""
     if op.error_inputs_func is None:
         return []
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [e.sample_input for e in op.error_inputs("cpu")]

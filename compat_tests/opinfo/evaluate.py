@@ -1,5 +1,6 @@
 """Running one call in one library, with its gradients, into plain NumPy values."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -65,13 +66,25 @@ def _look(lib, value, inputs):
     ]
 
 
+@functools.lru_cache(64)
+def _numbers(shape, stage, is_complex):
+    rng = np.random.RandomState(stage)
+    numbers = rng.uniform(0.5, 1.5, shape)
+    if is_complex:
+        numbers = numbers + 1j * rng.uniform(0.5, 1.5, shape)
+    return np.array(numbers)
+
+
 def _weights(lib, t, stage):
     """A cotangent for a result: the same numbers in both libraries."""
-    rng = np.random.RandomState(stage)
-    numbers = rng.uniform(0.5, 1.5, tuple(t.shape))
-    if t.dtype.is_complex:
-        numbers = numbers + 1j * rng.uniform(0.5, 1.5, tuple(t.shape))
-    return lib.tensor(np.array(numbers)).to(t.dtype)
+    return lib.tensor(_numbers(tuple(t.shape), stage, t.dtype.is_complex)).to(t.dtype)
+
+
+def seed(lib):
+    """Restart a library's generator. torch.manual_seed would also seed the accelerators to come,
+    and keep a formatted stack for each, which takes longer than many a call.
+    """
+    (lib.default_generator if lib is torch else lib).manual_seed(0)
 
 
 def _gradients(lib, results, wanted, stage, last):
@@ -91,7 +104,7 @@ def evaluate(lib, call, arguments, order=0, finish=None):
     found = Evaluation()
     inputs = tensors(lib, arguments)
     wanted = [t for t in inputs if t.requires_grad]
-    lib.manual_seed(0)
+    seed(lib)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

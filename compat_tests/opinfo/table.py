@@ -14,28 +14,42 @@ Written by `scripts/compatibility.py`; do not edit. Every entry of PyTorch {vers
 database (`torch.testing._internal.common_methods_invocations.op_db`) is run in PyTorch and in
 jtorch on the database's own samples, and values, dtypes, shapes, `requires_grad` and the classes of
 exceptions are compared. A check is one entry with one dtype in one column; it passes when every
-sample does{limit}.
+sample does.
 
 * *layout*: results are contiguous, and share memory with the input, where PyTorch's are and do.
 * *errors*: the database's wrong inputs raise the same class of exception.
 
 """
 
+TIERS = {
+    "cold": "Cold tier: every operation by itself, every sample",
+    "hot": "Hot tier: every trace compiled whole, one typical sample of each dtype",
+}
 
-def totals(results):
-    """{variant: (passed, run)} over all checks."""
+
+def totals(outcomes):
+    """{variant: (passed, run)} over all checks; `outcomes` are those of many entries."""
     found = {v: [0, 0] for v in checks.VARIANTS}
-    for outcomes in results.values():
-        for (variant, _), outcome in outcomes.items():
+    for of_entry in outcomes:
+        for (variant, _), outcome in of_entry.items():
             found[variant][0] += outcome.missed == 0
             found[variant][1] += 1
     return {v: tuple(pair) for v, pair in found.items()}
 
 
-def _summary(results):
+def _duration(results):
+    minutes = sum(r.seconds for r in results.values()) / 60
+    return f"{len(results)} entries in {minutes:.0f} minutes of one process."
+
+
+def _summary(tier, results):
+    yield f"## {TIERS[tier]}"
+    yield ""
+    yield _duration(results)
+    yield ""
     yield "| | checks | passed | |"
     yield "|---|---|---|---|"
-    for variant, (passed, run) in totals(results).items():
+    for variant, (passed, run) in totals(r.outcomes for r in results.values()).items():
         if run:
             yield f"| {variant} | {run} | {passed} | {100 * passed / run:.1f} % |"
     yield ""
@@ -52,12 +66,12 @@ def _cell(outcomes, variant):
 def _grid(results):
     yield "## Entries"
     yield ""
-    yield "A fraction counts the dtypes that pass."
+    yield "In the cold tier. A fraction counts the dtypes that pass."
     yield ""
     yield f"| entry | {' | '.join(checks.VARIANTS)} |"
     yield "|---" * (1 + len(checks.VARIANTS)) + "|"
-    for name, outcomes in sorted(results.items()):
-        cells = [_cell(outcomes, v) for v in checks.VARIANTS]
+    for name, result in sorted(results.items()):
+        cells = [_cell(result.outcomes, v) for v in checks.VARIANTS]
         yield f"| {name} | {' | '.join(cells)} |"
     yield ""
 
@@ -75,25 +89,31 @@ def _escaped(text):
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
-def _misses(results):
-    yield "## Misses"
+def _misses(tier, results):
+    yield f"## Misses, {tier} tier"
     yield ""
-    for name, outcomes in sorted(results.items()):
+    for name, result in sorted(results.items()):
         known = "; ".join(dict.fromkeys(g.reason for g in gaps.of(name)))
-        for variant, dtypes, reason in grouped(outcomes):
+        missed = grouped(result.outcomes)
+        for variant, dtypes, reason in missed:
             shown = f" ({', '.join(dtypes)})" if any(dtypes) else ""
             yield f"* **{name}**, {variant}{shown}: {_escaped(reason)}"
-        if known and grouped(outcomes):
+        if known and missed:
             yield f"  Known: {_escaped(known)}"
+    yield ""
 
 
-def render(results, version, first=None):
-    """The page as text."""
-    limit = f" (here: of the first {first} samples)" if first else ""
-    lines = [HEAD.format(version=version, limit=limit), *_summary(results)]
-    return "\n".join([*lines, *_grid(results), *_misses(results)]) + "\n"
+def render(results, version):
+    """The page as text; `results` are {tier: {entry: Result}}."""
+    lines = [HEAD.format(version=version)]
+    for tier, found in results.items():
+        lines += _summary(tier, found)
+    lines += _grid(results["cold"])
+    for tier, found in results.items():
+        lines += _misses(tier, found)
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def write(results, first=None):
+def write(results):
     """Write the page."""
-    FILE.write_text(render(results, torch.__version__.partition("+")[0], first))
+    FILE.write_text(render(results, torch.__version__.partition("+")[0]))

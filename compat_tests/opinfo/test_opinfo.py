@@ -1,14 +1,16 @@
 """Every entry of torch's operator database, run in both libraries.
 
 By default each entry runs once, on one sample, with float32 and one other dtype, forward and
-backward. With --full: every sample, dtype and form, and docs/compatibility.md is written anew.
+backward. With --full: every sample, dtype and form in the cold tier, and one sample of each dtype
+in every form in the hot one. scripts/compatibility.py runs the same in several processes and
+writes docs/compatibility.md.
 """
 
 import warnings
 
 import pytest
 
-from compat_tests.opinfo import checks, entries, gaps, table
+from compat_tests.opinfo import checks, entries, gaps, runs
 from jtorch._engine.config import settings
 
 # What programs call most, compiled as whole traces.
@@ -93,30 +95,17 @@ def test_entry_compiled(name, tier):
     assert not _unknown(name, found), "\n".join(_unknown(name, found))
 
 
-@pytest.fixture(scope="module")
-def results(request):
-    """Outcomes of the full run by entry; the table is written when every entry has run."""
-    collected = {}
-    yield collected
-    if collected.keys() >= entries.ENTRIES.keys():
-        table.write(collected)
+@pytest.mark.full
+@pytest.mark.parametrize("name", entries.ENTRIES)
+def test_entry_full(name):
+    _judge(name, runs.run_entry(name, "cold").outcomes, full=True)
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", entries.ENTRIES)
-def test_entry_full(name, tier, results):
-    tier("cold")
-    found = _run(name, entries.dtypes_of(entries.ENTRIES[name]), checks.VARIANTS)
-    results[name] = found
-    _judge(name, found, full=True)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("name", entries.ENTRIES)
-def test_entry_full_compiled(name, tier):
-    tier("hot")
-    found = _run(name, entries.quick_dtypes(entries.ENTRIES[name]), checks.VARIANTS, 4)
-    assert not _unknown(name, found), "\n".join(_unknown(name, found))
+def test_entry_full_compiled(name):
+    unknown = _unknown(name, runs.run_entry(name, "hot").outcomes)
+    assert not unknown, "\n".join(unknown)
 
 
 def test_every_known_gap_names_an_entry_and_a_variant():
