@@ -59,10 +59,10 @@ def report(name, outcomes):
 
 def run(tier, names, options, store):
     """{entry: Result} of the entries that the store does not have."""
-    todo = [n for n in names if not (store and store.has(tier, n))]
+    left = [n for n in names if not (store and store.has(tier, n))]
     results = {}
     settings = {"tier": tier, "first": options.first, "quick": options.quick}
-    for name, result in runs.run_entries(todo, options.jobs, **settings):
+    for name, result in runs.run_entries(left, options.jobs, **settings):
         results[name] = result
         if store:
             store.save(tier, name, result)
