@@ -78,8 +78,7 @@ def sum(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The sum over `dim` of what `mask` leaves in; 0 where that is nothing."""
     dtype = _summed_dtype(input, dtype)
     kept = _filled(input, mask, _scalar(input, 0))
-    dims = _dims(input, dim)
-    return ops.sum(kept, dims, bool(keepdim), dtype=dtype) if dims else kept.to(dtype)
+    return ops.sum(kept, _dims(input, dim), bool(keepdim), dtype=dtype)
 
 
 def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):

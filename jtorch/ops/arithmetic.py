@@ -523,7 +523,19 @@ def heaviside(input: T, values: T):
     return select(input == 0, values, step)
 
 
-@op(DEFAULT, accepts="f", variants=_EVERY, grad=False)
+@jax.custom_jvp
+def _nextafter(input, other):
+    return jnp.nextafter(input, other)
+
+
+@_nextafter.defjvp
+def _nextafter_jvp(primals, tangents):
+    # torch: a step of constant length, and none where the two are equal.
+    input, other = primals
+    return _nextafter(input, other), select(input == other, 0, tangents[0])
+
+
+@op(DEFAULT, accepts="f", variants=_EVERY)
 def nextafter(input: T, other: T):
     """The next representable number after input in the direction of other."""
-    return jnp.nextafter(input, other)
+    return _nextafter(*broadcast(input, other))

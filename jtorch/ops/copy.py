@@ -88,6 +88,9 @@ def to(
     """The tensor in another dtype, on another device or in another memory format; itself when
     nothing changes.
     """
+    flags = [a for a in args if isinstance(a, bool)]
+    if len(flags) > 1:
+        copy = flags[1]
     for a in args:
         if isinstance(a, dtypes.dtype):
             dtype = a

@@ -258,7 +258,7 @@ def empty_permuted(
 
 def _restrided(out, strides):
     # The same contents; only where they are said to lie differs.
-    return out if strides == out.stride() else wrap_strided(value_of(out), None, strides)
+    return out if strides == out.stride() else wrap_strided(value_of(out), out._edge, strides)
 
 
 def _like(name, input, value, dtype, device, requires_grad, memory_format, layout):

@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jax import lax
 
+from .._engine import dtypes
 from .reduce import summed_dtype
-from .registry import DEFAULT, FLOAT, SAME, Dim, DType, S, T, check, composite, op, ops
+from .registry import DEFAULT, FLOAT, SAME, Dim, DType, S, T, check, composite, op, ops, wrap_dim
 from .safe import cast, is_bool, is_complex, is_float, is_nan, select, title, widen
 
 
@@ -87,36 +88,54 @@ def diff(input: T, n: int = 1, dim: Dim = -1, prepend: T | None = None, append: 
     return x
 
 
-def _steps(y, x, dx, dim):
-    """Twice the areas under the segments: (y[i] + y[i+1]) * (x[i+1] - x[i])."""
-    n = y.shape[dim]
-    pairs = _slice(y, dim, min(1, n), n) + _slice(y, dim, 0, max(n - 1, 0))
-    if x is None:
-        return pairs if dx is None else pairs * dx
+def _gaps(name, y, x, dim):
+    """The distances of the points `x` along `dim`, shaped to go with the segments of `y`."""
     if x.ndim == 1:
         check(
-            x.shape[0] == n,
-            "trapezoid: There must be one `x` value for each sample point",
+            x.shape[0] == y.shape[dim],
+            f"{name}: There must be one `x` value for each sample point",
         )
-        return pairs * _differences(x, 0).reshape((-1,) + (1,) * (y.ndim - dim - 1))
+        return ops.diff_plain(x, 0).reshape((-1,) + (1,) * (y.ndim - dim - 1))
     along = dim - (y.ndim - x.ndim) if x.ndim < y.ndim else dim + x.ndim - y.ndim
-    return pairs * _differences(x, along)
+    return ops.diff_plain(x, along)
 
 
-def _integral(y, x, dx, dim):
-    return jnp.sum(_steps(y, x, dx, dim), axis=dim) / 2
+def _areas(name, y, x, dx, dim):
+    """Twice the areas under the segments: (y[i] + y[i+1]) * (x[i+1] - x[i]).
+
+    Whole numbers stay whole, and bytes wrap around, as in torch.
+    """
+    for what, t in (("y", y), ("x", x)):
+        check(
+            t is None or t.dtype is not dtypes.bool,
+            f"{name}: received a bool input for `{what}`, but bool is not supported",
+        )
+    n = y.shape[dim]
+    pairs = y.narrow(dim, min(1, n), max(n - 1, 0)) + y.narrow(dim, 0, max(n - 1, 0))
+    if x is None:
+        return pairs if dx is None else pairs * dx
+    return pairs * _gaps(name, y, x, dim)
 
 
-@op(FLOAT, variants="f", broadcast=False, alias=("trapz",))
-def trapezoid(y: T, x: T | None = None, *, dx: S | None = None, dim: Dim = -1):
+@op(SAME, accepts="uifc", variants="p", name="diff")
+def diff_plain(input: T, dim: Dim):
+    """Differences of neighbours along `dim`."""
+    return _differences(input, dim)
+
+
+@composite("f", alias=("trapz",))
+def trapezoid(y, x=None, *, dx=None, dim=-1):
     """Integral of y along `dim` by the trapezoidal rule; points x, or spacing dx (1)."""
-    return _integral(y, x, dx, dim)
+    if y.size(dim) == 0:
+        return y.sum(dim).to(y.dtype)
+    return _areas("trapezoid", y, x, dx, wrap_dim(dim, y.ndim)).sum(dim) / 2
 
 
-@op(FLOAT, variants="f", broadcast=False)
-def cumulative_trapezoid(y: T, x: T | None = None, *, dx: S | None = None, dim: Dim = -1):
+@composite("f")
+def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
     """Running integral of y along `dim` by the trapezoidal rule, one element shorter than y."""
-    return lax.cumsum(_steps(y, x, dx, dim), axis=dim) / 2
+    check(y.ndim > 0, "slice() cannot be applied to a 0-dim tensor.", IndexError)
+    return _areas("cumulative_trapezoid", y, x, dx, wrap_dim(dim, y.ndim)).cumsum(dim) / 2
 
 
 @op(FLOAT, variants="p", broadcast=False)

@@ -1,9 +1,14 @@
 """Ops that read or write where a mask is true, and those that find the positions."""
 
+import math
+
 import jax.numpy as jnp
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.call import finish_out
+from .._engine.tensor import Tensor
+from .create import _restrided as restrided
 from .positions import broadcast, read
 from .registry import SAME, S, T, check, composite, from_host, guard, host, op, ops
 
@@ -77,18 +82,26 @@ def masked_select(input, mask):
     return ops.masked_select_at(input, from_host(positions, input.device), shape)
 
 
-@composite("f m o")
-def nonzero(input, *, as_tuple=False):
+@composite("f m")
+def nonzero(input, *, as_tuple=False, out=None):
     """The positions of the non-zero elements.
 
     Shape: (count, input.ndim); with `as_tuple`, one vector of length count for each dimension.
     """
+    check(
+        not as_tuple or not isinstance(out, Tensor),
+        "nonzero does not support the out kwarg when as_tuple is True",
+    )
     array = host(input)
     if as_tuple:
+        check(out is None, "nonzero(): argument 'out' must be Tensor, not tuple", TypeError)
         # torch gives a 0-dim tensor one dimension here.
         return tuple(from_host(i, input.device) for i in np.nonzero(np.atleast_1d(array)))
     found = np.argwhere(array).astype(np.int64)
-    return from_host(found.reshape(len(found), array.ndim), input.device)
+    found = from_host(found.reshape(len(found), array.ndim), input.device)
+    # torch collects the positions one dimension at a time.
+    found = restrided(found, (1, len(found)))
+    return found if out is None else finish_out(found, out, "nonzero")
 
 
 @composite("f m")
@@ -125,10 +138,7 @@ def unravel_index(indices, shape):
         f"'shape' cannot have negative values, but got {shape}",
         ValueError,
     )
-    out = []
-    step = 1
-    indices = indices.long()
-    for n in reversed(shape):
-        out.append(ops.remainder(ops.floor_divide(indices, step), n))
-        step *= n
-    return tuple(reversed(out))
+    steps = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
+    steps, sizes = (from_host(np.array(v, np.int64), indices.device) for v in (steps, shape))
+    positions = ops.floor_divide(indices.unsqueeze(-1), steps)
+    return ops.unbind(ops.remainder(positions, sizes), -1)

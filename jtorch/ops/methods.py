@@ -109,6 +109,8 @@ def sum_to_size(self, *size):
     lead = len(own) - len(size)
     fits = lead >= 0 and all(s in (1, n) for s, n in zip(size, own[lead:], strict=True))
     check(fits, f"size {{{list(size)}}} is not expandable to size {{{list(own)}}}.")
+    if not size:
+        return self.sum()
     summed = self.sum(tuple(range(lead))) if lead else self
     kept = tuple(d for d, s in enumerate(size) if s == 1 and own[d + lead] != 1)
     return summed.sum(kept, keepdim=True) if kept else summed

@@ -5,10 +5,12 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from .._engine import dtypes
 from .registry import SAME, S, T, check, composite, op, ops
-from .safe import cast, widen
+from .safe import cast, title, widen
 from .spatial import expand
 
 # --- the common core ------------------------------------------------------------------
@@ -425,7 +427,7 @@ def rms_norm(input: T, normalized_shape, weight: T | None = None, eps: float | N
 # --- local response norm --------------------------------------------------------------
 
 
-@op(SAME, accepts="f", variants="F")
+@op(SAME, accepts="fi", variants="F")
 def local_response_norm(
     input: T,
     size: int,
@@ -441,6 +443,12 @@ def local_response_norm(
     )
     if not math.prod(input.shape):
         return input
+    whole = jnp.issubdtype(input.dtype, jnp.integer)
+    check(
+        not whole or input.dtype == np.int64,
+        f"\"avg_pool{input.ndim - 1}d\" not implemented for '{title(input.dtype)}'",
+        NotImplementedError,
+    )
     x = widen(input)
     edges = [(0, 0, 0)] * x.ndim
     edges[1] = (size // 2, (size - 1) // 2, 0)
@@ -449,6 +457,11 @@ def local_response_norm(
     for j in range(size):
         part = lax.slice_in_dim(square, j, j + x.shape[1], axis=1)
         total = part if total is None else total + part
+    if whole:
+        # The mean of whole numbers is one.
+        dtype = dtypes.get_default_dtype().np
+        mean = cast(total // size, dtype)
+        return cast(x, dtype) / (mean * alpha + k) ** beta
     return cast(x / (total * (alpha / size) + k) ** beta, input.dtype)
 
 
@@ -461,7 +474,13 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
     shape = _shape_of(normalized_shape)
     out = ops.layer_norm(input, shape, weight, bias, eps)
     # torch gives the statistics no gradient.
-    return out, *ops.layer_statistics(input.detach(), shape, float(eps))
+    statistics = ops.layer_statistics(input.detach(), shape, float(eps))
+    return out, *[s.to(_statistics_dtype(input, weight, bias)) for s in statistics]
+
+
+def _statistics_dtype(input, *parameters):
+    """That of the parameters, which half-precision input may have in float32."""
+    return next((p.dtype for p in parameters if p is not None), input.dtype)
 
 
 @op(SAME, accepts="f", variants="p", grad=False)
@@ -490,7 +509,8 @@ def native_group_norm(
     mean = jnp.mean(x, 2)
     var = jnp.mean((x - mean[..., None]) ** 2, 2)
     out = _group_norm(input, group, weight, bias, eps)
-    return out, cast(mean, input.dtype), cast(lax.rsqrt(var + eps), input.dtype)
+    dtype = _statistics_dtype(input, weight, bias)
+    return out, cast(mean, dtype), cast(lax.rsqrt(var + eps), dtype)
 
 
 @op(SAME, accepts="f", variants="p")
@@ -516,9 +536,7 @@ def native_batch_norm(
 ):
     """`batch_norm` with the mean and the reciprocal deviation used (empty in evaluation)."""
     out = ops.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    dtype = _statistics_dtype(input, weight, bias, running_mean, running_var)
     if not training:
-        return out, input.new_empty(0), input.new_empty(0)
-    # Half-precision input with parameters of higher precision has statistics of theirs.
-    given = next((t for t in (weight, bias, running_mean) if t is not None), input)
-    statistics = ops.batch_statistics(input.detach(), eps)
-    return (out, *(s.to(given.dtype) for s in statistics))
+        return out, input.new_empty(0, dtype=dtype), input.new_empty(0, dtype=dtype)
+    return out, *[s.to(dtype) for s in ops.batch_statistics(input.detach(), eps)]

@@ -170,9 +170,10 @@ def _random_starts(sample, size, kernel, count):
     alpha = last / (count - 1)
     steps = jnp.arange(count - 1, dtype=sample.dtype)
     u = sample[..., None]
-    start = jnp.floor((steps + u) * alpha) - jnp.floor(u * alpha)
+    # Towards zero: the samples need not lie in [0, 1).
+    start = ((steps + u) * alpha).astype(jnp.int64) - (u * alpha).astype(jnp.int64)
     end = jnp.full((*sample.shape, 1), last, jnp.int64)
-    return lax.concatenate([start.astype(jnp.int64), end], 2)
+    return lax.concatenate([start, end], 2)
 
 
 @op(SAME, accepts="f", variants="p")
@@ -183,17 +184,25 @@ def fractional_max_pool(input: T, samples: T, kernel_size: tuple, output_size: t
     index = _places(x, n)
     for d in range(n):
         dim = 2 + d
-        # torch reads the samples of the last dimension first.
-        starts = _random_starts(
-            samples[..., n - 1 - d], x.shape[dim], kernel_size[d], output_size[d]
+        check(
+            output_size[d] + kernel_size[d] - (n == 2) <= x.shape[dim],
+            f"fractional_max_pool{n}d(): pool size {kernel_size[d]} too large relative to input "
+            f"size {x.shape[dim]}",
         )
-        rows = (starts[..., None] + jnp.arange(kernel_size[d])).reshape(*starts.shape[:2], -1)
+        # Of a plane torch reads the samples of the last dimension first, of a volume the first's.
+        sample = samples[..., n - 1 - d if n == 2 else d]
+        starts = _random_starts(sample, x.shape[dim], kernel_size[d], output_size[d])
+        rows = starts[..., None] + jnp.arange(kernel_size[d])
+        rows = rows.reshape(*starts.shape[:2], output_size[d] * kernel_size[d])
         shape = [1] * x.ndim
         shape[:2] = rows.shape[:2]
         shape[dim] = rows.shape[2]
         rows = rows.reshape(shape)
         x = jnp.take_along_axis(x, rows, dim, mode="clip")
         index = jnp.take_along_axis(index, rows, dim, mode="clip")
+    if not x.size:
+        empty = (*x.shape[:2], *output_size)
+        return jnp.zeros(empty, x.dtype), jnp.zeros(empty, jnp.int64)
     return _greatest_along(_tiles(x, kernel_size), _tiles(index, kernel_size), 2 + n)
 
 

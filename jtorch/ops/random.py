@@ -423,7 +423,7 @@ def normal(
 ):
     """Normal numbers: mean or std (or both) are tensors, or `size` says how many."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
-        made = _normal_of_tensors(mean, std, core(generator, "normal"))
+        made = _normal_of_tensors(mean, std, core(generator, "normal"), out)
         return made if out is None else finish_out(made, out, "normal")
     check(
         isinstance(size, (tuple, list)),
@@ -439,7 +439,7 @@ def normal(
     return _made("normal", size, draw, dtype, device, requires_grad, layout, out)
 
 
-def _normal_of_tensors(mean, std, stream):
+def _normal_of_tensors(mean, std, stream, out):
     tensor = mean if isinstance(mean, Tensor) else std
     if isinstance(std, Tensor):
         check(not std.dtype.is_complex, "normal expects standard deviation to be non-complex")
@@ -448,6 +448,9 @@ def _normal_of_tensors(mean, std, stream):
         positive = np.all(stds.astype(np.float64) >= 0)
         check(positive, "normal expects all elements of std >= 0.0")
     shape = _common_shape(means, stds)
+    if out is not None and not isinstance(std, Tensor):
+        # The mean is added to numbers drawn in the shape of out=.
+        shape = _common_shape(means, np.empty(tuple(out.shape)))
     if isinstance(std, Tensor):
         drawn = random.normal(shape, 0.0, 1.0, tensor.dtype.np, stream) * stds.astype(
             tensor.dtype.np

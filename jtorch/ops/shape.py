@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._engine.size import Size as TorchSize
+from .._engine.storage import elementwise_strides
 from .._engine.tensor import Tensor
+from .create import _restrided as restrided
 from .registry import (
     DEFAULT,
     SAME,
@@ -308,9 +310,21 @@ def flipud(input):
     return ops.flip(input, (0,))
 
 
-@op(SAME, variants="f m")
-def rot90(input: T, k: int = 1, dims=(0, 1)):
+@composite("f m")
+def rot90(input, k=1, dims=(0, 1)):
     """The plane of the two `dims` turned by `k` quarter turns, the first towards the second."""
+    turned = ops.rot90_by(input, int(k) % 4, tuple(dims))
+    # torch reverses, then swaps the dimensions of the result without moving its elements.
+    strides = list(elementwise_strides(tuple(input.shape), [(tuple(input.shape), input.stride())]))
+    if k % 2:
+        a, b = dims
+        strides[a], strides[b] = strides[b], strides[a]
+    return restrided(turned, tuple(strides)) if k % 4 else turned
+
+
+@op(SAME, variants="p", name="rot90")
+def rot90_by(input: T, turn: int, dims: tuple):
+    """`rot90` by `turn` quarter turns, 0 to 3."""
     check(
         len(dims) == 2,
         f"expected total rotation dims == 2, but got dims = {len(dims)}",
@@ -324,7 +338,6 @@ def rot90(input: T, k: int = 1, dims=(0, 1)):
         a != b,
         f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}",
     )
-    turn = k % 4
     if turn == 0:
         return input
     if turn == 2:

@@ -69,8 +69,8 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 @composite("f m")
 def ravel(input):
-    """The tensor as 1-D; a view where strides allow it."""
-    return ops.reshape(input, (-1,))
+    """The tensor as 1-D; a view of a contiguous tensor."""
+    return ops.reshape(input.contiguous(), (-1,))
 
 
 @composite("f m")

@@ -29,7 +29,8 @@ def expand_copy(input, size, *, implicit=False):
 
 @composite("f m o")
 def narrow_copy(input, dim, start, length):
-    """A copy of `narrow`."""
+    """A copy of `narrow`. RuntimeError, not IndexError, for a dimension that is too large."""
+    check(dim < max(input.ndim, 1), f"Expected dim < {input.ndim}, but got {dim}")
     return _dense(input.narrow(dim, start, length))
 
 
