@@ -6,9 +6,12 @@ they are combined in float64 and rounded once to the dtype of the computation, a
 learning rate that is a tensor keeps its dtype, and so do numbers made of it.
 """
 
+import functools
+
 import jax.numpy as jnp
 from jax import lax
 
+from .._engine.dtypes import from_np, promote_types
 from .registry import SAME, S, Ts, check, op
 
 
@@ -549,7 +552,7 @@ def total_norm(tensors: Ts, *, norm_type: float):
     """The p-norm of the p-norms of the tensors: that of all their elements together."""
     check(len(tensors) > 0, "total_norm(): expected at least one tensor")
     norms = [_norm(x.ravel(), norm_type).astype(_real(x)) for x in tensors]
-    dtype = jnp.result_type(*[n.dtype for n in norms])
+    dtype = functools.reduce(promote_types, [from_np(n.dtype) for n in norms]).np
     return _norm(jnp.stack([n.astype(dtype) for n in norms]), norm_type).astype(dtype)
 
 

@@ -1,13 +1,29 @@
 """Clipping of gradients."""
 
+import functools
 import types
 import warnings
+from collections.abc import Iterable
 
 from ..._engine.tensor import Tensor
 from ...autograd import no_grad
 from ...ops.registry import ops
 
-__all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+__all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_"]
+
+
+_tensor_or_tensors = Tensor | Iterable[Tensor]
+
+
+def _no_grad(func):
+    """`func`, run without recording gradients."""
+
+    @functools.wraps(func)
+    def wrapped(*args, **kwargs):
+        with no_grad():
+            return func(*args, **kwargs)
+
+    return wrapped
 
 
 def _gradients(parameters):
@@ -16,6 +32,7 @@ def _gradients(parameters):
     return [p.grad for p in parameters if p.grad is not None]
 
 
+@_no_grad
 def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None):
     """The norm of all tensors together, as if they were one vector.
 
@@ -25,8 +42,7 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     norm_type = float(norm_type)
     if len(tensors) == 0:
         return ops.tensor(0.0)
-    with no_grad():
-        total = ops.total_norm(tensors, norm_type=norm_type)
+    total = ops.total_norm(tensors, norm_type=norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
@@ -36,15 +52,15 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     return total
 
 
+@_no_grad
 def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
     """Scale the gradients by max_norm / total_norm where that is below 1."""
     grads = _gradients(parameters)
     if not grads:
         return
-    with no_grad():
-        clipped = ops.clip_by_norm(grads, total_norm, float(max_norm))
-        for grad, new in zip(grads, clipped, strict=True):
-            grad._set_data(new)
+    clipped = ops.clip_by_norm(grads, total_norm, float(max_norm))
+    for grad, new in zip(grads, clipped, strict=True):
+        grad._set_data(new)
 
 
 def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
@@ -75,12 +91,17 @@ def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
 
 
+@_no_grad
 def clip_grad_value_(parameters, clip_value, foreach=None):
     """Clamp all gradients to [-clip_value, clip_value]."""
     grads = _gradients(parameters)
     if not grads:
         return
     limit = float(clip_value)
-    with no_grad():
-        for grad, new in zip(grads, ops.clip_by_value(grads, -limit, limit), strict=True):
-            grad._set_data(new)
+    for grad, new in zip(grads, ops.clip_by_value(grads, -limit, limit), strict=True):
+        grad._set_data(new)
+
+
+# PyTorch's other names for the two
+_get_total_norm = get_total_norm
+_clip_grads_with_norm_ = clip_grads_with_norm_

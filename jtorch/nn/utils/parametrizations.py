@@ -1,7 +1,11 @@
 """Ready-made parametrizations."""
 
+import enum
+
+from ..._engine.tensor import Tensor
 from ...autograd import no_grad
 from ...ops.registry import ops
+from ...types_info import finfo
 from .. import functional as F
 from ..modules.module import Module
 from .parametrize import register_parametrization
@@ -105,7 +109,7 @@ class _SpectralNorm(Module):
 def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
     """Keep the largest singular value of a weight at 1 (Miyato et al. 2018)."""
     weight = getattr(module, name, None)
-    if weight is None or not hasattr(weight, "ndim"):
+    if not isinstance(weight, Tensor):
         raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     if dim is None:
         transposed = type(module).__name__.startswith("ConvTranspose")
@@ -114,9 +118,129 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
     return module
 
 
+class _OrthMaps(enum.Enum):
+    """How any matrix is made into an orthogonal one."""
+
+    matrix_exp = enum.auto()
+    cayley = enum.auto()
+    householder = enum.auto()
+
+
+class _Orthogonal(Module):
+    def __init__(self, weight, orthogonal_map, *, use_trivialization=True):
+        super().__init__()
+        if weight.is_complex() and orthogonal_map is _OrthMaps.householder:
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        if use_trivialization:
+            # The map starts at an orthogonal matrix of its own, so that any one can be assigned.
+            self.register_buffer("base", None)
+
+    def forward(self, X):
+        """An orthogonal (or unitary) matrix (*, n, k): its columns if n >= k, else its rows."""
+        wide = X.size(-2) < X.size(-1)
+        X = X.mT if wide else X
+        if self.orthogonal_map is _OrthMaps.householder:
+            Q = self._reflected(X)
+        else:
+            Q = self._rotated(X)
+        if hasattr(self, "base"):
+            Q = self.base @ Q
+        return Q.mT if wide else Q
+
+    def _reflected(self, X):
+        below = X.tril(diagonal=-1)
+        tau = 2.0 / (1.0 + (below * below).sum(dim=-2))
+        signs = X.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        return ops.householder_product(below, tau) * signs
+
+    def _rotated(self, X):
+        n, k = X.size(-2), X.size(-1)
+        X = X.tril()
+        if n != k:
+            X = ops.cat([X, X.new_zeros(n, n - k).expand(*X.shape[:-2], -1, -1)], dim=-1)
+        skew = X - X.mH
+        if self.orthogonal_map is _OrthMaps.matrix_exp:
+            Q = ops.matrix_exp(skew)
+        else:
+            one = ops.eye(n, dtype=skew.dtype, device=skew.device)
+            Q = ops.solve(one - 0.5 * skew, one + 0.5 * skew)
+        return Q if n == k else Q[..., :k]
+
+    def right_inverse(self, Q):
+        """What is mapped to an orthogonal matrix `Q`; the one next to `Q` if it is not."""
+        with no_grad():
+            if Q.shape != self.shape:
+                raise ValueError(
+                    f"Expected a matrix or batch of matrices of shape {self.shape}. "
+                    f"Got a tensor of shape {Q.shape}."
+                )
+            wide = Q.size(-2) < Q.size(-1)
+            tall = Q.mT if wide else Q
+            if hasattr(self, "base"):
+                self.base = _whole_orthogonal(tall)
+                # The householder map takes the diagonal for signs; -1 gives the identity in all.
+                start = ops.zeros_like(Q)
+                start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+                return start
+            if self.orthogonal_map is not _OrthMaps.householder:
+                raise NotImplementedError(
+                    "It is not possible to assign to the matrix exponential or the Cayley "
+                    "parametrizations when use_trivialization=False."
+                )
+            reflectors, tau = ops.geqrf(tall)
+            diagonal = reflectors.diagonal(dim1=-2, dim2=-1)
+            diagonal.sign_()
+            # Nothing is reflected where tau is 0, and then the sign is the other one.
+            diagonal[tau == 0.0] *= -1
+            return reflectors.mT if wide else reflectors
+
+
+def _whole_orthogonal(Q):
+    """A square orthogonal matrix whose first columns are those of Q (n >= k), made orthogonal."""
+    n, k = Q.size(-2), Q.size(-1)
+    if n == k:
+        return Q.clone() if _is_orthogonal(Q) else _make_orthogonal(Q)
+    rest = ops.randn(*Q.shape[:-2], n, n - k, dtype=Q.dtype, device=Q.device)
+    return _make_orthogonal(ops.cat([Q, rest], dim=-1))
+
+
+def _is_orthogonal(Q, eps=None):
+    """True when the columns are orthonormal, to `eps`."""
+    n, k = Q.size(-2), Q.size(-1)
+    eps = 10.0 * n * finfo(Q.dtype).eps if eps is None else eps
+    return ops.allclose(Q.mH @ Q, ops.eye(k, dtype=Q.dtype, device=Q.device), atol=eps)
+
+
+def _make_orthogonal(A):
+    """The orthogonal factor of the QR decomposition with a positive diagonal in R."""
+    reflectors, tau = ops.geqrf(A)
+    Q = ops.householder_product(reflectors, tau)
+    return Q * reflectors.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
 def orthogonal(module, name="weight", orthogonal_map=None, *, use_trivialization=True):
-    """Not supported."""
-    raise NotImplementedError(
-        "torch.nn.utils.parametrizations.orthogonal is not supported by jtorch; "
-        "use torch.nn.init.orthogonal_ for orthogonal starting weights"
-    )
+    """Keep a matrix (or the last two dimensions of a tensor) orthogonal, or unitary.
+
+    orthogonal_map: "matrix_exp", "cayley" or "householder"; by default the first for square or
+    complex weights, the last for others. use_trivialization: any orthogonal matrix can be assigned.
+    Raises ValueError for a vector or an unknown map.
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.ndim < 2:
+        raise ValueError(
+            f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."
+        )
+    if orthogonal_map is None:
+        square = weight.size(-2) == weight.size(-1)
+        orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
+    if orthogonal_map not in _OrthMaps.__members__:
+        raise ValueError(
+            'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
+            f"Got: {orthogonal_map}"
+        )
+    made = _Orthogonal(weight, _OrthMaps[orthogonal_map], use_trivialization=use_trivialization)
+    return register_parametrization(module, name, made, unsafe=True)

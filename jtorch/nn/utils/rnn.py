@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from ..._engine.device import device as Device
 from ..._engine.dtypes import int64
+from ..._engine.formats import contiguous_format
 from ..._engine.tensor import Tensor
 from ...ops.registry import ops
 
@@ -19,13 +20,13 @@ __all__ = [
     "unpad_sequence",
 ]
 
-_Fields = namedtuple(
+PackedSequence_ = namedtuple(
     "PackedSequence", ["data", "batch_sizes", "sorted_indices", "unsorted_indices"]
 )
-_Fields.__name__ = "PackedSequence_"
+PackedSequence_.__name__ = PackedSequence_.__qualname__ = "PackedSequence_"
 
 
-class PackedSequence(_Fields):
+class PackedSequence(PackedSequence_):
     """Sequences laid out step by step; made by `pack_padded_sequence` and `pack_sequence`.
 
     data (sum of lengths, *); batch_sizes (longest length,): how many sequences reach each step;
@@ -51,7 +52,7 @@ class PackedSequence(_Fields):
         if data is self.data:
             return self
         move = {"device": data.device}
-        indices = [i if i is None else i.to(**move) for i in self[2:]]
+        indices = [bind(i, lambda t: t.to(**move)) for i in self[2:]]
         return type(self)(data, self.batch_sizes, *indices)
 
     def pin_memory(self):
@@ -110,6 +111,11 @@ class PackedSequence(_Fields):
     def is_pinned(self):
         """True when the data is in page-locked memory."""
         return self.data.is_pinned()
+
+
+def bind(optional, fn):
+    """`fn(optional)`, or None for None."""
+    return None if optional is None else fn(optional)
 
 
 def invert_permutation(permutation):
@@ -238,9 +244,11 @@ def _pad_one(sequence, length, value, side):
 def unpad_sequence(padded_sequences, lengths, batch_first=False):
     """The sequences of a padded batch, each cut to its length."""
     if not batch_first:
-        padded_sequences = padded_sequences.transpose(0, 1)
+        # In place, as torch does it.
+        padded_sequences.transpose_(0, 1)
     rows = padded_sequences.unbind(0)
-    return [row[:n] for row, n in zip(rows, _length_list(lengths), strict=True)]
+    parts = zip(rows, _length_list(lengths), strict=True)
+    return [row[:n].clone(memory_format=contiguous_format) for row, n in parts]
 
 
 def pack_sequence(sequences, enforce_sorted=True):

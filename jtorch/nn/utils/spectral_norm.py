@@ -6,7 +6,13 @@ from .. import functional as F
 from ..modules.module import Module
 from ..parameter import Parameter
 
-__all__ = ["SpectralNorm", "remove_spectral_norm", "spectral_norm"]
+__all__ = [
+    "SpectralNorm",
+    "SpectralNormLoadStateDictPreHook",
+    "SpectralNormStateDictHook",
+    "remove_spectral_norm",
+    "spectral_norm",
+]
 
 
 class SpectralNorm:
@@ -85,7 +91,65 @@ class SpectralNorm:
         module.register_buffer(name + "_u", u)
         module.register_buffer(name + "_v", v)
         module.register_forward_pre_hook(hook)
+        module._register_state_dict_hook(SpectralNormStateDictHook(hook))
+        module._register_load_state_dict_pre_hook(SpectralNormLoadStateDictPreHook(hook))
         return hook
+
+    def _solve_v_and_rescale(self, weight_mat, u, target_sigma):
+        """The right singular vector to `u`, so scaled that u W v is `target_sigma`."""
+        v = weight_mat.pinverse() @ u
+        return v * (target_sigma / ops.dot(u, weight_mat.mv(v)))
+
+
+class SpectralNormStateDictHook:
+    """Notes the version of the normalisation in a state_dict's metadata."""
+
+    def __init__(self, fn):
+        self.fn = fn
+
+    def __call__(self, module, state_dict, prefix, local_metadata):
+        versions = local_metadata.setdefault("spectral_norm", {})
+        key = f"{self.fn.name}.version"
+        if key in versions:
+            raise RuntimeError(f"Unexpected key in metadata['spectral_norm']: {key}")
+        versions[key] = self.fn._version
+
+
+class SpectralNormLoadStateDictPreHook:
+    """Brings the state of the version without `name_v` to today's form."""
+
+    def __init__(self, fn):
+        self.fn = fn
+
+    def __call__(
+        self,
+        state_dict,
+        prefix,
+        local_metadata,
+        strict,
+        missing_keys,
+        unexpected_keys,
+        error_msgs,
+    ):
+        name = prefix + self.fn.name
+        version = local_metadata.get("spectral_norm", {}).get(f"{self.fn.name}.version")
+        if version is not None and version >= 1:
+            return
+        of_today = all(name + part in state_dict for part in ("_orig", "_u", "_v"))
+        if version is None and of_today and name not in state_dict:
+            return
+        missing = [name + part for part in ("_orig", "", "_u") if name + part not in state_dict]
+        if missing:
+            if strict:
+                missing_keys.extend(missing)
+            return
+        with no_grad():
+            original, weight = state_dict[name + "_orig"], state_dict.pop(name)
+            sigma = (original / weight).mean()
+            matrix = self.fn.reshape_weight_to_matrix(original)
+            state_dict[name + "_v"] = self.fn._solve_v_and_rescale(
+                matrix, state_dict[name + "_u"], sigma
+            )
 
 
 def spectral_norm(module: Module, name="weight", n_power_iterations=1, eps=1e-12, dim=None):
@@ -102,5 +166,14 @@ def remove_spectral_norm(module: Module, name="weight"):
         if isinstance(hook, SpectralNorm) and hook.name == name:
             hook.remove(module)
             del module._forward_pre_hooks[key]
+            _forget(module._state_dict_hooks, SpectralNormStateDictHook, name)
+            _forget(module._load_state_dict_pre_hooks, SpectralNormLoadStateDictPreHook, name)
             return module
     raise ValueError(f"spectral_norm of '{name}' not found in {module}")
+
+
+def _forget(hooks, kind, name):
+    for key, hook in list(hooks.items()):
+        hook = getattr(hook, "hook", hook)
+        if isinstance(hook, kind) and hook.fn.name == name:
+            del hooks[key]

@@ -71,9 +71,9 @@ def _check_keys(module, given):
     missing = sorted(own - set(given))
     lines = []
     if unexpected:
-        lines.append("Unexpected key(s): " + ", ".join(unexpected) + ".")
+        lines.append("Unexpected key(s): " + ", ".join(map(repr, unexpected)) + ".")
     if missing:
-        lines.append("Missing key(s): " + ", ".join(missing) + ".")
+        lines.append("Missing key(s): " + ", ".join(map(repr, missing)) + ".")
     if lines:
         raise RuntimeError(
             f"Error(s) in reparametrizing for {module._get_name()}:\n\t" + "\n\t".join(lines)
@@ -105,7 +105,8 @@ def _functional_call(
     args = () if args is None else args
     args = args if isinstance(args, tuple) else (args,)
     values = dict(parameters_and_buffers)
-    if not all(isinstance(value, Tensor) for value in values.values()):
-        raise TypeError("functional_call expects a dictionary of names and tensors")
+    for value in values.values():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{value} is not an instance of torch.Tensor")
     with _reparametrize_module(module, values, tie_weights, strict):
         return module(*args, **(kwargs or {}))
