@@ -193,7 +193,7 @@ def apply(op, args, attrs):
 def _restride(t, args):
     aval = t._aval
     operands = [(a._aval.shape, a.stride()) for a in args if isinstance(a, Tensor) and a._aval.ndim]
-    if not operands or not aval.ndim:
+    if not operands or aval.ndim < max(len(shape) for shape, _ in operands):
         return t
     strides = elementwise_strides(aval.shape, operands)
     if strides == aval.strides:

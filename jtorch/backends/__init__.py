@@ -45,19 +45,27 @@ cudnn = _Switches(
     allow_tf32=True,
     benchmark_limit=10,
 )
+
+
+def _attention_switches():
+    """PyTorch's four implementations of attention: they can be switched, and all are XLA's."""
+    enabled = dict.fromkeys(("flash", "mem_efficient", "math", "cudnn"), True)
+
+    def switch(name):
+        return {
+            f"{name}_sdp_enabled": lambda: enabled[name],
+            f"enable_{name}_sdp": lambda on: enabled.update({name: bool(on)}),
+        }
+
+    return {key: fn for name in enabled for key, fn in switch(name).items()}
+
+
 cuda = _Switches(
     "cuda",
     {
         "is_built": lambda: bool(devices.platform_devices("cuda")),
-        "flash_sdp_enabled": _no,
-        "mem_efficient_sdp_enabled": _no,
-        "math_sdp_enabled": lambda: True,
-        "cudnn_sdp_enabled": _no,
-        "enable_flash_sdp": lambda on: None,
-        "enable_mem_efficient_sdp": lambda on: None,
-        "enable_math_sdp": lambda on: None,
-        "enable_cudnn_sdp": lambda on: None,
         "sdp_kernel": _flags,
+        **_attention_switches(),
     },
     matmul=types.SimpleNamespace(
         allow_tf32=False,

@@ -1,6 +1,6 @@
 """Neural networks: modules, parameters, initialisers, functions."""
 
-from . import functional, init, modules, parallel, parameter, utils
+from . import attention, functional, init, modules, parallel, parameter, utils
 from .modules import *
 from .modules.module import Module
 from .parallel import DataParallel
@@ -15,6 +15,7 @@ __all__ = sorted(
         "Parameter",
         "UninitializedBuffer",
         "UninitializedParameter",
+        "attention",
         "functional",
         "init",
         "modules",

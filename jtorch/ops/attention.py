@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .activation import softmax_of
+from .causal_bias import CausalBias
 from .promotion import check_broadcast
 from .registry import SAME, T, check, composite, op, ops
 from .safe import cast, select, widen
@@ -153,6 +154,9 @@ def scaled_dot_product_attention(
     weights are dropped out, whatever the mode of the module. Raises RuntimeError when both a mask
     and `is_causal` are given.
     """
+    if attn_mask.__class__ is CausalBias:
+        check(not is_causal, "CausalBias should not be used with causal=True", ValueError)
+        attn_mask = attn_mask._materialize(query.device)
     if dropout_p == 0.0:
         return ops.attend(query, key, value, attn_mask, is_causal, scale, enable_gqa)
     weights = ops.attention_weights(query, key, attn_mask, is_causal, scale, enable_gqa)

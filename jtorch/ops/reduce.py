@@ -157,13 +157,13 @@ def _log_sum_exp(x, dim, keepdim):
     return _restore(out, x, axes, keepdim)
 
 
-@op(FLOAT, variants="f m o")
+@op(FLOAT, variants="f m o", broadcast=False)
 def logsumexp(input: T, dim: Dims, keepdim: bool = False):
     """log(sum(exp(input))) over `dim`, without overflow."""
     return _log_sum_exp(input, dim, keepdim)
 
 
-@op(FLOAT, name="logsumexp", variants="S o", grad_name="LogsumexpBackward0")
+@op(FLOAT, name="logsumexp", variants="S o", grad_name="LogsumexpBackward0", broadcast=False)
 def special_logsumexp(input: T, dim: Dims, keepdim: bool = False):
     """torch.special's name for `logsumexp`."""
     return _log_sum_exp(input, dim, keepdim)
