@@ -8,7 +8,14 @@ import numpy as np
 
 from . import dtypes, tape, trace
 from .signature import PYTHON_NUMBERS, Operation
-from .storage import Runtime, elementwise_strides, overlaps
+from .storage import (
+    CHANNELS_LAST,
+    Runtime,
+    elementwise_strides,
+    is_channels_last,
+    overlaps,
+    same_order_strides,
+)
 from .tape import LEGACY_NAMES, TapeNode
 from .tensor import (
     MADE_WITHOUT_GRAD,
@@ -180,14 +187,31 @@ def apply(op, args, attrs):
             t = wrap(made, (node, 0))
             if op.saves_out:
                 node.versions = [_version_of(t)]
-        if op.multi:
-            return [t]
-        if strided and op.elementwise:
-            return _restride(t, args)
-        return t
+        if strided:
+            t = _laid_out(op, t, args)
+        return [t] if op.multi else t
     if node is None:
-        return [wrap(m) for m in made]
-    return [wrap(m, (node, i) if m.aval.differentiable else None) for i, m in enumerate(made)]
+        results = [wrap(m) for m in made]
+    else:
+        results = [
+            wrap(m, (node, i) if m.aval.differentiable else None) for i, m in enumerate(made)
+        ]
+    if strided and op.channels_last:
+        results = [_laid_out(op, t, args) for t in results]
+    return results
+
+
+def _laid_out(op, t, args):
+    """The result `t` of operands of which one has a layout of its own, in torch's layout."""
+    if op.elementwise:
+        return _restride(t, args)
+    order = CHANNELS_LAST.get(t._aval.ndim) if op.channels_last else None
+    if order is None:
+        return t
+    shapes = [a for a in args if isinstance(a, Tensor) and a._aval.ndim == len(order)]
+    if not op.channels_last([is_channels_last(a._aval.shape, a.stride()) for a in shapes]):
+        return t
+    return _with_strides(t, same_order_strides(t._aval.shape, order))
 
 
 def _restride(t, args):
@@ -195,8 +219,11 @@ def _restride(t, args):
     operands = [(a._aval.shape, a.stride()) for a in args if isinstance(a, Tensor) and a._aval.ndim]
     if not operands or aval.ndim < max(len(shape) for shape, _ in operands):
         return t
-    strides = elementwise_strides(aval.shape, operands)
-    if strides == aval.strides:
+    return _with_strides(t, elementwise_strides(aval.shape, operands))
+
+
+def _with_strides(t, strides):
+    if strides == t._aval.strides:
         return t
     made = wrap_strided(t._st.value, t._edge, strides)
     # The tape may watch the version of the result.

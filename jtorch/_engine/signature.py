@@ -118,6 +118,7 @@ class Operation:
         "saves_out",
         "differentiable",
         "elementwise",
+        "channels_last",
         "multi",
         "__dict__",
     )
@@ -133,6 +134,7 @@ class Operation:
         self.saves_out = saves_out
         self.differentiable = differentiable
         self.elementwise = elementwise
+        self.channels_last = None
         self.multi = False
         Operation.everything.append(self)
 

@@ -226,6 +226,23 @@ def same_order_strides(shape, order):
     return tuple(strides)
 
 
+# Dimensions of images and volumes, fastest first, when channels come last.
+CHANNELS_LAST = {4: (1, 3, 2, 0), 5: (1, 4, 3, 2, 0)}
+
+
+def is_channels_last(shape, strides):
+    """torch's guess whether a tensor of images or volumes is meant to have its channels last."""
+    order = CHANNELS_LAST.get(len(shape))
+    if order is None or strides[1] == 0 or 0 in shape:
+        return False
+    least = 0
+    for d in order:
+        if strides[d] < least or (d == 0 and least == strides[1]):
+            return False
+        least = strides[d] * max(shape[d], 1)
+    return True
+
+
 def elementwise_strides(shape, operands):
     """torch's choice of strides for the result of an elementwise operation.
 

@@ -83,6 +83,7 @@ ELEMENTWISE = frozenset(
         "conj_physical",
         "flip",
         "floor",
+        "huber_loss",
         "frac",
         "isclose",
         "isfinite",
@@ -90,22 +91,65 @@ ELEMENTWISE = frozenset(
         "isnan",
         "isneginf",
         "isposinf",
+        "l1_loss",
         "lerp",
+        "local_response_norm",
         "logical_not",
+        "mse_loss",
         "nan_to_num",
         "neg",
+        "normalize_by",
         "positive",
         "pow_fixed",
         "relu",
+        "rms_norm",
         "round",
         "sgn",
         "sign",
         "signbit",
+        "smooth_l1_loss",
         "square",
         "trunc",
         "where_select",
     )
 )
+
+
+def _first(flags):
+    return flags[:1] == [True]
+
+
+# Operations whose results have the channels of images last when the first operand has, or any (a
+# convolution's weight counts too), or all.
+CHANNELS_LAST = {
+    _first: (
+        "adaptive_avg_pool2d",
+        "adaptive_avg_pool3d",
+        "adaptive_max_pool",
+        "avg_pool2d",
+        "avg_pool3d",
+        "batch_norm_eval",
+        "batch_norm_train",
+        "channel_shuffle",
+        "constant_pad_nd",
+        "glu",
+        "group_norm",
+        "lp_pool",
+        "max_pool2d",
+        "max_pool3d",
+        "max_pool_indices",
+        "max_unpool",
+        "pad_border",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "prelu",
+        "resample",
+        "roll",
+    ),
+    any: ("conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "convolution"),
+    all: ("cat",),
+}
+_RULES = {name: rule for rule, names in CHANNELS_LAST.items() for name in names}
 # Operations on several tensors whose results are row-major all the same.
 NOT_ELEMENTWISE = frozenset(("cat", "stack"))
 
@@ -118,3 +162,4 @@ def annotate():
             operation.elementwise = True
         elif operation.name in NOT_ELEMENTWISE:
             operation.elementwise = False
+        operation.channels_last = _RULES.get(operation.name)

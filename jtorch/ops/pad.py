@@ -153,4 +153,5 @@ def pad(input, pad, mode="constant", value=None):
         value is None or value == 0,
         f'Padding mode "{mode}" doesn\'t take in value argument',
     )
-    return ops.pad_border(input, pad, mode)
+    # Only a circular result is row-major whatever the input is.
+    return ops.pad_border(input.contiguous() if mode == "circular" else input, pad, mode)

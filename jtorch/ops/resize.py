@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from .registry import SAME, T, check, composite, op, ops
-from .safe import cast, widen
+from .safe import cast, title, widen
 
 # --- which source positions, with which weights ---------------------------------------
 
@@ -104,6 +104,25 @@ def _apply_matrix(x, dim, matrix):
     return jnp.moveaxis(y, -1, dim)
 
 
+@lru_cache(maxsize=512)
+def _precision(largest):
+    """How many bits to give weights of which the largest is to stay below 2**15; at most 22."""
+    bits = 0
+    while bits < 22 and int(0.5 + largest * 2 ** (bits + 1)) < 2**15:
+        bits += 1
+    return bits
+
+
+def _apply_to_bytes(x, dim, matrix):
+    """`_apply_matrix` as torch does it for bytes: with whole weights, each dimension rounded."""
+    bits = _precision(matrix.max())
+    weights = np.trunc(matrix * 2**bits + np.where(matrix < 0, -0.5, 0.5))
+    # Whole numbers below 2**53, so that the sums are exact.
+    y = _apply_matrix(cast(x, jnp.float64), dim, weights)
+    y = lax.floor((y + 2 ** (bits - 1)) / 2**bits)
+    return cast(jnp.clip(y, 0, 255), x.dtype)
+
+
 def _repeat(x, dim, times):
     """Every entry along `dim` repeated: cheaper than a gather, also backward."""
     shape = (*x.shape[: dim + 1], times, *x.shape[dim + 1 :])
@@ -144,7 +163,12 @@ def resample(
         f"{input.shape[2]}) output (H: {size[0]})",
     )
     whole = not jnp.issubdtype(input.dtype, jnp.floating) and not mode.startswith("nearest")
-    x = cast(x, jnp.float32) if whole else x
+    check(
+        not whole or mode in ("bilinear", "bicubic"),
+        f"\"compute_indices_weights_linear\" not implemented for '{title(input.dtype)}'",
+        NotImplementedError,
+    )
+    apply = _apply_to_bytes if whole else _apply_matrix
     for k in reversed(range(len(size))):
         dim = 2 + k
         given = factors[k] if factors else None
@@ -153,9 +177,7 @@ def resample(
             x = _resize_nearest(x, dim, size[k], factor, mode == "nearest-exact")
         elif x.shape[dim] != size[k] or factor != 1.0:
             matrix = _matrix(mode, x.shape[dim], size[k], align_corners, factor, antialias)
-            x = _apply_matrix(x, dim, matrix)
-    if whole:
-        x = jnp.clip(jnp.round(x), 0, 255)
+            x = apply(x, dim, matrix)
     return cast(x, input.dtype)
 
 
