@@ -79,9 +79,11 @@ globals().update(_LAYOUTS)
 globals().update(legacy.legacy_types("cpu"))
 
 from . import (
+    amp,
     autograd,
     backends,
     compiler,
+    cpu,
     cuda,
     distributed,
     fft,
@@ -100,6 +102,8 @@ from . import (
     utils,
     xpu,
 )
+from .amp import autocast
+from .amp._switches import *
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
 from .autograd.grad_mode import is_anomaly_enabled, is_grad_enabled, is_inference_mode_enabled
 from .compiler import compile

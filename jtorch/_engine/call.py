@@ -42,7 +42,8 @@ def register_plain(cls):
     return cls
 
 
-# Set by the layer that implements `__torch_function__` and autocast; None while nobody uses them.
+# Set by what implements `__torch_function__` and autocast; None while nobody uses them. What casts
+# operands has an attribute `suspended`, which calls a function without casts.
 override = None
 autocast = None
 
@@ -85,7 +86,7 @@ def compute(op, args, attrs):
     of its own).
     """
     if autocast is not None:
-        args = autocast(op, args)
+        args = autocast(op, args, attrs)
     operands = []
     key = [attrs]
     edges = None
@@ -212,6 +213,13 @@ def _laid_out(op, t, args):
     if not op.channels_last([is_channels_last(a._aval.shape, a.stride()) for a in shapes]):
         return t
     return _with_strides(t, same_order_strides(t._aval.shape, order))
+
+
+def apply_uncast(op, args, attrs):
+    """`apply` to operands as they are, whatever autocast says."""
+    if autocast is None:
+        return apply(op, args, attrs)
+    return autocast.suspended(apply, op, args, attrs)
 
 
 def _restride(t, args):
@@ -377,7 +385,10 @@ def inplace(op, t, args, attrs):
             f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
         )
     check_writable(t, op.name == "zero")
-    made, node, _ = compute(op, args, attrs)
+    if autocast is None:
+        made, node, _ = compute(op, args, attrs)
+    else:
+        made, node, _ = autocast.suspended(compute, op, args, attrs)
     forget_version(node, t)
     if made.__class__ is not Value:
         raise NotImplementedError(

@@ -123,6 +123,8 @@ class Operation:
         "__dict__",
     )
     everything = []
+    # what autocast does to the operands
+    autocast = None
 
     def __init__(
         self, name, make, *, grad_name=None, saves_out=False, differentiable=True, elementwise=False

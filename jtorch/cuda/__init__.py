@@ -7,6 +7,7 @@ from .._engine import device as devices
 from .._engine import trace
 from .._engine.errors import OutOfMemoryError as OutOfMemoryError
 from ..legacy import legacy_types
+from . import amp
 
 globals().update(legacy_types("cuda"))
 

@@ -83,11 +83,11 @@ def sum(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The product over `dim` of what `mask` leaves in; 1 where that is nothing."""
-    dtype = _summed_dtype(input, dtype)
     result = _filled(input, mask, _scalar(input, 1))
     for d in reversed(_dims(input, dim)):
         result = ops.prod(result, d, bool(keepdim))
-    return result.to(dtype)
+    # without a dtype, that of `prod`, which autocast makes float32
+    return result if dtype is None else result.to(dtype)
 
 
 def cumsum(input, dim, *, dtype=None, mask=None):

@@ -398,6 +398,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def einsum_of(operand: T, other: T | None = None, equation=""):
     """einsum of one or two operands, the equation complete and checked."""
     operands = [operand] if other is None else [operand, other]
+    _check_einsum_dtypes(operands)
     wide = operands[0].dtype
     if wide == np.bool_:
         operands = [a.astype(np.int32) for a in operands]
@@ -408,7 +409,16 @@ def einsum_of(operand: T, other: T | None = None, equation=""):
 @op(SAME, variants="p", grad_name="EinsumBackward0")
 def einsum_many(operands: Ts, equation=""):
     """einsum of any number of operands, the equation complete and checked."""
+    _check_einsum_dtypes(operands)
     return jnp.einsum(equation, *operands, optimize=True)
+
+
+def _check_einsum_dtypes(operands):
+    for x in operands[1:]:
+        check(
+            x.dtype == operands[0].dtype,
+            f"expected scalar type {_name(operands[0])} but found {_name(x)}",
+        )
 
 
 def _sublist_equation(args):
@@ -531,11 +541,6 @@ def einsum(equation, *operands):
     terms, output = _complete(equation, operands)
     sizes = _check_terms(terms, operands)
     operands = _broadcast_ones(terms, operands, sizes)
-    for t in operands[1:]:
-        check(
-            t.dtype is operands[0].dtype,
-            f"expected scalar type {type_name(operands[0].dtype)} but found {type_name(t.dtype)}",
-        )
     full = f"{','.join(terms)}->{output}"
     if len(operands) <= 2:
         return ops.einsum_of(*operands, equation=full)

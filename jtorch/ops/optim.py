@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from .._engine.dtypes import from_np, promote_types
-from .registry import SAME, S, Ts, check, op
+from .registry import SAME, S, T, Ts, check, composite, op, ops
 
 
 def _wide(x):
@@ -586,3 +586,49 @@ def clip_by_norm(tensors: Ts, total: S, max_norm: S):
 def clip_by_value(tensors: Ts, low: S, high: S):
     """Every element clamped to [low, high]."""
     return tuple(jnp.clip(x, _as(low, x), _as(high, x)) for x in tensors)
+
+
+# ------------------------------------------------------------------------ gradient scaling
+
+
+@op(SAME, variants="p", grad=False)
+def unscale(tensors: Ts, factor: T):
+    """The tensors times `factor`, and 1.0 if an element of them is not finite, else 0.0."""
+    finite = [jnp.all(jnp.isfinite(x)) for x in tensors]
+    scaled = [_scale(x, factor) for x in tensors]
+    return (*scaled, (~jnp.all(jnp.stack(finite))).astype(jnp.float32))
+
+
+@op(SAME, variants="p", grad=False)
+def next_scale(scale: T, tracker: T, bad: T, growth_factor: S, backoff_factor: S, interval: int):
+    """The scale and the number of good steps in a row, after a step that was `bad` (not 0) or not;
+    every `interval` good steps the scale grows.
+    """
+    tracker = tracker + 1
+    grown = scale * _as(growth_factor, scale)
+    due = tracker == interval
+    better = jnp.where(due & jnp.isfinite(grown), grown, scale)
+    scale = jnp.where(bad != 0, scale * _as(backoff_factor, scale), better)
+    return scale, jnp.where((bad != 0) | due, jnp.zeros_like(tracker), tracker)
+
+
+@composite("f")
+def _amp_foreach_non_finite_check_and_unscale_(self, found_inf, inv_scale):
+    """Multiply tensors by `inv_scale` in place; `found_inf` becomes 1 if one is not finite."""
+    if len(self):
+        *scaled, bad = ops.unscale(self, inv_scale)
+        for t, new in zip(self, scaled, strict=True):
+            t.copy_(new)
+        found_inf.copy_(ops.maximum(found_inf, bad.reshape(found_inf.shape)))
+
+
+@composite("f")
+def _amp_update_scale_(
+    self, growth_tracker, found_inf, scale_growth_factor, scale_backoff_factor, growth_interval
+):
+    """Update a loss scale and its growth tracker in place, after a step. Returns the scale."""
+    numbers = float(scale_growth_factor), float(scale_backoff_factor), int(growth_interval)
+    scale, tracker = ops.next_scale(self, growth_tracker, found_inf, *numbers)
+    self.copy_(scale)
+    growth_tracker.copy_(tracker)
+    return self

@@ -10,6 +10,7 @@ import functools
 import jax
 import numpy as np
 
+from .._engine import autocast, call
 from .._engine import device as devices
 from .._engine.call import (
     LEGACY_NAMES,
@@ -23,6 +24,7 @@ from .._engine.call import (
 from .._engine.signature import FINE, Operation, camel, guard
 from .._engine.tensor import from_array
 from . import promotion
+from .autocast import RULES
 from .promotion import BOOL, DEFAULT, FLOAT, LONG, SAME
 from .roles import (
     TS,
@@ -162,6 +164,8 @@ def op(
         )
         made.operation = operation
         operation.argument_name = _ArgumentName(made)
+        if key in RULES:
+            operation.autocast = RULES[key]
         # torch.return_types names the results of linalg functions with a prefix.
         prefix = "linalg_" if "L" in variants.split() else ""
         result = _result_class(prefix + shown, returns)
@@ -202,7 +206,7 @@ def composite(variants="f m", *, name=None, alias=()):
         _validate(key, fn, SAME, variants)
         shown = name or key
         tokens = variants.split()
-        callables = _composite_forms(shown, fn, tokens)
+        callables = _composite_forms(shown, fn, tokens, RULES.get(key))
         _register(key, shown, variants, None, None, fn, None, alias, callables)
         return callables["f"]
 
@@ -410,7 +414,7 @@ def _result_class(name, returns):
     return tuple if returns is None else return_type(name, returns)
 
 
-def _composite_forms(name, fn, tokens):
+def _composite_forms(name, fn, tokens, rule):
     code = fn.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     renames = {ALIASES[n]: n for n in names if n in ALIASES}
@@ -429,6 +433,8 @@ def _composite_forms(name, fn, tokens):
                     return result if out is None else finish_outs(result, out, name)
             return fn(*args, **kwargs)
 
+    if rule is not None:
+        plain = _casting(rule, plain)
     _dress(plain, name, fn)
     callables = {"f": plain}
     if "i" in tokens:
@@ -448,6 +454,17 @@ def _composite_forms(name, fn, tokens):
         _dress(in_place, name + "_", fn)
         callables["i"] = in_place
     return callables
+
+
+def _casting(rule, fn):
+    """A composite that autocast casts the arguments of, rather than those of its operations."""
+
+    def casting(*args, **kwargs):
+        if call.autocast is None:
+            return fn(*args, **kwargs)
+        return autocast.enter(rule, fn, args, kwargs)
+
+    return casting
 
 
 def _dress(wrapper, name, fn):

@@ -4,7 +4,7 @@ import linecache
 import types
 
 from .._engine import device as devices
-from .._engine.call import apply, finish_out, inplace
+from .._engine.call import apply, apply_uncast, finish_out, inplace
 from .roles import MISSING, Dim, Dims, DType, S, Ts, sizes, tensors, to_dtype, to_tuple
 
 
@@ -75,10 +75,14 @@ def _source(name, parameters, environment, out, in_place):
     if in_place:
         body.append(f"return _inplace(OP, {parameters[0].name}, ({operands}), {attrs})")
     else:
+        if out:
+            # autocast leaves alone what is written into a given tensor
+            body.append("if out is not None:")
+            body.append(f"    result = _apply_uncast(OP, ({operands}), {attrs})")
+            body.append("    if result.__class__ is list: result = RESULT(result)")
+            body.append("    return _finish_outs(result, out, NAME)")
         body.append(f"result = _apply(OP, ({operands}), {attrs})")
         body.append("if result.__class__ is list: result = RESULT(result)")
-        if out:
-            body.append("if out is not None: return _finish_outs(result, out, NAME)")
         body.append("return result")
     return f"def {name}({', '.join(head)}):\n" + "".join(f"    {line}\n" for line in body)
 
@@ -166,6 +170,7 @@ def finish_outs(result, out, name):
 # Underscored, so that no parameter can shadow them.
 _BASE = {
     "_apply": apply,
+    "_apply_uncast": apply_uncast,
     "_finish_outs": finish_outs,
     "_inplace": inplace,
     "MISSING": MISSING,
