@@ -33,6 +33,7 @@ FLOORS = {
     "random": 3,
     "return_types": 3,
     "signal": 3,
+    "sparse": 3,
     "special": 3,
     "types_info": 3,
     "nn": 4,

@@ -27,9 +27,9 @@ from ._engine.formats import (
 )
 from ._engine.printing import set_printoptions
 from ._engine.size import Size
-from ._engine.tensor import LAYOUTS as _LAYOUTS
+from ._engine.layouts import LAYOUTS as _LAYOUTS
 from ._engine.tensor import Tensor
-from ._engine.tensor import _Layout as layout
+from ._engine.layouts import _Layout as layout
 from ._settings import (
     are_deterministic_algorithms_enabled,
     get_default_device,
@@ -97,6 +97,7 @@ from . import (
     random,
     return_types,
     signal,
+    sparse,
     special,
     types,
     utils,

@@ -8,8 +8,9 @@ import types
 from . import _stored, _utils
 from ._engine import device as devices
 from ._engine import dtypes, formats
+from ._engine.layouts import LAYOUTS
 from ._engine.size import Size
-from ._engine.tensor import LAYOUTS, Tensor
+from ._engine.tensor import Tensor
 from .ops.registry import public
 
 

@@ -7,7 +7,8 @@ import types
 
 from . import _stored, _utils
 from ._engine import dtypes, formats
-from ._engine.tensor import Tensor, _Layout
+from ._engine.layouts import _Layout
+from ._engine.tensor import Tensor
 from ._locations import location_tag
 from ._names import STORAGE_TYPES, UNTYPED, StorageType, get_layout, torch_name
 from .ops.methods import TypedStorage, UntypedStorage

@@ -6,8 +6,10 @@ import numpy as np
 
 from ._engine import call, dtypes
 from ._engine import device as devices
+from ._engine.layouts import strided_layout
 from ._engine.tensor import Tensor, TensorMeta
 from .ops import ops
+from .ops.sparse import is_coo
 
 
 def _construct(dtype, device, args):
@@ -33,6 +35,7 @@ class _LegacyMeta(type):
     def __instancecheck__(cls, instance):
         return (
             isinstance(instance, Tensor)
+            and (instance.layout is strided_layout) is not cls.sparse
             and instance.dtype is cls.dtype
             and instance.device.type == cls.device_type
         )
@@ -41,24 +44,48 @@ class _LegacyMeta(type):
         return _construct(cls.dtype, devices.device(cls.device_type), args)
 
 
-def _legacy_type(name, dtype, device_type):
+class _SparseMeta(_LegacyMeta):
+    """The same for sparse tensors: `torch.sparse.FloatTensor(indices, values, size)`."""
+
+    def __instancecheck__(cls, instance):
+        return is_coo(instance) and super().__instancecheck__(instance)
+
+    def __call__(cls, *args, device=None):
+        device = devices.device(cls.device_type)
+        if args and isinstance(args[0], Tensor):
+            return ops.sparse_coo_tensor(*args, device=device)
+        size = args[0] if len(args) == 1 and not isinstance(args[0], int) else args or (0,)
+        return ops.sparse_coo_tensor(size, dtype=cls.dtype, device=device)
+
+
+def _legacy_type(name, dtype, device_type, kind=_LegacyMeta, space=""):
     module = "torch" if device_type == "cpu" else f"torch.{device_type}"
     members = {
         "dtype": dtype,
         "device_type": device_type,
         "is_cuda": device_type == "cuda",
-        "__module__": module,
+        "sparse": kind is _SparseMeta,
+        "__module__": module + space,
     }
-    return _LegacyMeta(name, (), members)
+    return kind(name, (), members)
+
+
+def _types(*arguments):
+    shown = {d: n for d, n in call.LEGACY_NAMES.items() if not n.startswith("Complex")}
+    return {
+        f"{n}Tensor": _legacy_type(f"{n}Tensor", dtypes.NAMES[d], *arguments)
+        for d, n in shown.items()
+    }
 
 
 def legacy_types(device_type):
     """The legacy types of a device: {"FloatTensor": class, ...}."""
-    shown = {d: n for d, n in call.LEGACY_NAMES.items() if not n.startswith("Complex")}
-    return {
-        f"{n}Tensor": _legacy_type(f"{n}Tensor", dtypes.NAMES[d], device_type)
-        for d, n in shown.items()
-    }
+    return _types(device_type)
+
+
+def sparse_types(device_type):
+    """The legacy types of sparse tensors on a device."""
+    return _types(device_type, _SparseMeta, ".sparse")
 
 
 def new_tensor_of_class(cls, *args, **kwargs):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import dtypes, tape, trace
+from .layouts import SparseOperand, strided_layout
 from .signature import PYTHON_NUMBERS, Operation
 from .storage import (
     CHANNELS_LAST,
@@ -46,6 +47,10 @@ def register_plain(cls):
 # operands has an attribute `suspended`, which calls a function without casts.
 override = None
 autocast = None
+
+# Calls an operation's sparse form, (operation, arguments, attributes) -> result; set by the layer
+# that declares those.
+of_sparse = None
 
 
 def _other_operand(op, a, operands, key):
@@ -180,7 +185,10 @@ def apply(op, args, attrs):
         handled = override(op, args, attrs)
         if handled is not NotImplemented:
             return handled
-    made, node, strided = compute(op, args, attrs)
+    try:
+        made, node, strided = compute(op, args, attrs)
+    except SparseOperand:
+        return of_sparse(op, args, attrs)
     if made.__class__ is Value:
         if node is None:
             t = wrap(made)
@@ -248,10 +256,13 @@ def apply_view(view_op, t, attrs, label=None):
             f"{view_op.operation.name}(): argument 'input' (position 1) must be Tensor, not "
             f"{type(t).__name__}"
         )
-    if attrs.__class__ is Runtime:
-        made, node, _ = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
-    else:
-        made, node, _ = compute(view_op.operation, (t,), attrs)
+    try:
+        if attrs.__class__ is Runtime:
+            made, node, _ = compute(view_op.operation, (t, *attrs.numbers), attrs.static)
+        else:
+            made, node, _ = compute(view_op.operation, (t,), attrs)
+    except SparseOperand:
+        return of_sparse(view_op.operation, (t,), attrs)
     if node is None:
         return make_view(t, view_op, attrs, made, None)
     node.label = label
@@ -385,24 +396,37 @@ def inplace(op, t, args, attrs):
             f"{op.name}_(): argument 'input' (position 1) must be Tensor, not {type(t).__name__}"
         )
     check_writable(t, op.name == "zero")
-    if autocast is None:
-        made, node, _ = compute(op, args, attrs)
-    else:
-        made, node, _ = autocast.suspended(compute, op, args, attrs)
+    try:
+        if autocast is None:
+            made, node, _ = compute(op, args, attrs)
+        else:
+            made, node, _ = autocast.suspended(compute, op, args, attrs)
+    except SparseOperand:
+        return _overwrite(t, of_sparse(op, args, attrs))
     forget_version(node, t)
     if made.__class__ is not Value:
         raise NotImplementedError(
             f"torch.{op.name}_: an in-place form with several results is not supported by jtorch"
         )
-    result = wrap(made, None if node is None else (node, 0))
+    _overwrite(t, wrap(made, None if node is None else (node, 0)))
+    if node is not None and op.saves_out:
+        node.versions = [_version_of(t)]
+    return t
+
+
+def _overwrite(t, result):
+    """Write the result of an in-place operation into `t`. Returns `t`."""
     if result._aval.shape != t._aval.shape:
         raise RuntimeError(
             f"output with shape {list(t.shape)} doesn't match the broadcast shape "
             f"{list(result.shape)}"
         )
+    if result._aval.layout is not t._aval.layout:
+        raise RuntimeError(
+            f"a result of layout {result.layout} cannot be written into a tensor of layout "
+            f"{t.layout}"
+        )
     write(t, cast_result(result, t._aval.dtype))
-    if node is not None and op.saves_out:
-        node.versions = [_version_of(t)]
     return t
 
 
@@ -451,6 +475,10 @@ def copy_(t, source):
     return t
 
 
+# Names the move of a sparse tensor; that of a dense one is not recorded.
+_to_device = Operation("to_device", None)
+
+
 class Transfer(tape.Node):
     """The autograd node of a copy to another device."""
 
@@ -477,6 +505,8 @@ def to_device(t, device):
     """The tensor on another device; `t` itself when it is there already."""
     if t._aval.device is device:
         return t
+    if t._aval.layout is not strided_layout:
+        return of_sparse(_to_device, (t,), device)
     value = value_of(t)
     array = trace.force(value, "copy to another device")
     moved = wrap(trace.execute.transfer(value, array, device))

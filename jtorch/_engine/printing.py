@@ -102,11 +102,11 @@ def format_tensor(
     else:
         if PRINT_OPTS.edgeitems == 0:
             notes.append(f"size={_tuple_text(array.shape)}")
-        body = _values_text(array, indent)
-        shown = dtype_name not in _unsaid_dtypes(default_dtype)
+        body = values_text(array, indent)
+        shown = dtype_name not in unsaid_dtypes(default_dtype)
     if shown:
         notes.append(f"dtype=torch.{dtype_name}")
-    return _with_suffixes(prefix + body, [*notes, *suffixes], indent)
+    return with_suffixes(prefix + body, [*notes, *suffixes], indent)
 
 
 def format_scalar(value, spec):
@@ -121,17 +121,20 @@ def _tuple_text(shape):
 _COMPLEX_OF = {"float16": "complex32", "float32": "complex64", "float64": "complex128"}
 
 
-def _unsaid_dtypes(default_dtype):
+def unsaid_dtypes(default_dtype):
+    """The dtypes that are not mentioned."""
     # Those which a literal of such values would get.
     return (default_dtype, "int64", "bool", _COMPLEX_OF.get(default_dtype, "complex64"))
 
 
-def _with_suffixes(text, suffixes, indent):
+def with_suffixes(text, suffixes, indent, newline=False):
+    """The text of a tensor with what is said of it; `newline`: on a line of its own."""
     parts = [text]
     # torch counts two columns too many here; line breaks depend on it.
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if column + len(suffix) + 2 > PRINT_OPTS.linewidth:
+        if newline or column + len(suffix) + 2 > PRINT_OPTS.linewidth:
+            newline = False
             parts.append(",\n" + " " * indent + suffix)
             column = indent + len(suffix)
         else:
@@ -140,7 +143,8 @@ def _with_suffixes(text, suffixes, indent):
     return "".join(parts) + ")"
 
 
-def _values_text(array, indent):
+def values_text(array, indent):
+    """The elements in brackets, the first line of which begins at column `indent`."""
     shape = array.shape
     cut = PRINT_OPTS.edgeitems if array.size > PRINT_OPTS.threshold else None
     if cut == 0 and shape:

@@ -18,6 +18,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from . import device as devices
 from . import dtypes, interpret
 from .compile import Executor
+from .layouts import SparseAval, SparseOperand, strided_layout
 from .size import Size
 
 
@@ -37,6 +38,7 @@ class Aval:
         "strides",
     )
     scalar = False
+    layout = strided_layout
     _interned = {}
 
     def __init__(self, shape, dtype, device):
@@ -341,6 +343,9 @@ def all_zero_dim(avals, device):
 
 def _from_function(op, key):
     attrs, *avals = key
+    for a in avals:
+        if a.__class__ is SparseAval:
+            raise SparseOperand(op.name, a)
     device = _common_device(op, avals, getattr(attrs, "device", None))
     fn = op.make(attrs, avals)
     present = tuple(a for a in avals if a is not None)

@@ -11,6 +11,7 @@ import weakref
 
 from . import signature as signatures
 from . import trace
+from .layouts import SparseOperand
 from .signature import Operation
 from .value import META
 
@@ -286,6 +287,11 @@ def record_differentiable(sig, operands, edges, versions=None, label=None):
     return made, TapeNode(pullback, operands, edges, versions, label)
 
 
+# The sum of two gradients of which one is sparse, (value, edge, value, edge) -> (value, edge); set
+# by the layer that declares sparse tensors.
+sparse_sum = None
+
+
 class _PlainWalk:
     """Backward without a graph of its own: gradients are Values."""
 
@@ -296,7 +302,10 @@ class _PlainWalk:
         return (made,) if sig.single else made
 
     def add(self, a, b):
-        return trace.record(_add.signature(((), a.aval, b.aval)), (a, b))
+        try:
+            return trace.record(_add.signature(((), a.aval, b.aval)), (a, b))
+        except SparseOperand:
+            return sparse_sum(a, None, b, None)[0]
 
     def value(self, g):
         return g
@@ -321,9 +330,11 @@ class _GraphWalk:
         return [Dual(m, (node, i)) for i, m in enumerate((made,) if sig.single else made)]
 
     def add(self, a, b):
-        return self._recorded(
-            _add.signature(((), a.value.aval, b.value.aval)), (a.value, b.value), (a.edge, b.edge)
-        )[0]
+        try:
+            sig = _add.signature(((), a.value.aval, b.value.aval))
+        except SparseOperand:
+            return Dual(*sparse_sum(a.value, a.edge, b.value, b.edge))
+        return self._recorded(sig, (a.value, b.value), (a.edge, b.edge))[0]
 
     def value(self, g):
         return g.value

@@ -146,8 +146,8 @@ class Tensor(metaclass=TensorMeta):
 
     @property
     def layout(self):
-        """Always `torch.strided` for dense tensors."""
-        return strided_layout
+        """`torch.strided` for dense tensors, else the name of the sparse layout."""
+        return self._aval.layout
 
     # ---- autograd ----
 
@@ -341,41 +341,6 @@ class Tensor(metaclass=TensorMeta):
         if st.layout is not None:
             array = array.transpose(st.layout)
         return array.reshape(-1)
-
-
-class _Layout:
-    """A memory layout's name."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return f"torch.{self.name}"
-
-    def __reduce__(self):
-        return (_layout, (self.name,))
-
-
-def _layout(name):
-    return LAYOUTS[name]
-
-
-LAYOUTS = {
-    n: _Layout(n)
-    for n in (
-        "strided",
-        "sparse_coo",
-        "sparse_csr",
-        "sparse_csc",
-        "sparse_bsr",
-        "sparse_bsc",
-        "_mkldnn",
-        "jagged",
-    )
-}
-strided_layout = LAYOUTS["strided"]
 
 
 def _wrap_dim(dim, n):

@@ -2,6 +2,7 @@
 
 from .._engine import tape
 from .._engine.call import cast
+from .._engine.layouts import strided_layout
 from .._engine.storage import is_dense
 from .._engine.tensor import Tensor, _replace, value_of, wrap, wrap_strided
 
@@ -23,8 +24,10 @@ def _accumulate(variable, gradient):
     if old is None:
         gradient = gradient if tape.mode.enabled or not gradient._rg else gradient.detach()
         meta.grad = gradient if variable._view is None else _laid_out_like(variable, gradient)
-    elif tape.mode.enabled:
-        meta.grad = old + gradient
+    elif tape.mode.enabled or old._aval.layout is not gradient._aval.layout:
+        # A dense and a sparse gradient add up to a dense one, in this order only.
+        dense_first = gradient._aval.layout is strided_layout
+        meta.grad = gradient + old if dense_first else old + gradient
     else:
         _replace(old, value_of(old + gradient))
     if meta.post_hooks:
@@ -45,6 +48,8 @@ def _hooked(meta, gradient):
 def _laid_out_like(variable, gradient):
     """The first gradient of a dense leaf that is not row-major lies in memory as the leaf."""
     strides = variable.stride()
+    if gradient.layout is not strided_layout:
+        return gradient
     if gradient.stride() == strides or not is_dense(variable.shape, strides):
         return gradient
     return wrap_strided(value_of(gradient), gradient._edge, strides)

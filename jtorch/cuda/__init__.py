@@ -2,13 +2,15 @@
 
 import contextlib
 import time
+import types
 
 from .._engine import device as devices
 from .._engine import trace
 from .._engine.errors import OutOfMemoryError as OutOfMemoryError
-from ..legacy import legacy_types
+from ..legacy import legacy_types, sparse_types
 from . import amp
 
+sparse = types.SimpleNamespace(**sparse_types("cuda"))
 globals().update(legacy_types("cuda"))
 
 

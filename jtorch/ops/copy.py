@@ -10,6 +10,7 @@ import numpy as np
 from .._engine import call, dtypes
 from .._engine import device as devices
 from .._engine.formats import contiguous_format, preserve_format
+from .._engine.layouts import strided_layout
 from .._engine.signature import contiguous_strides
 from .._engine.storage import View, elementwise_strides, is_dense, same_order_strides
 from .._engine.tensor import Tensor, from_array, to_numpy, value_of, wrap, wrap_strided
@@ -71,6 +72,8 @@ def copy_(self, src, non_blocking=False):
         raise TypeError(
             f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
         )
+    if src._aval is self._aval and src.layout is not strided_layout:
+        src = clone(src)
     return call.copy_(self, src)
 
 
@@ -173,6 +176,7 @@ def type(self, dtype=None, non_blocking=False):
     """The name of the tensor's type, or the tensor in the given type."""
     if dtype is None:
         prefix = "torch." if self.device.type == "cpu" else f"torch.{self.device.type}."
+        prefix += "" if self.layout is strided_layout else "sparse."
         return f"{prefix}{call.LEGACY_NAMES.get(self.dtype.name, self.dtype.name)}Tensor"
     if isinstance(dtype, str):
         dtype = legacy_dtype(dtype)
@@ -243,6 +247,11 @@ def numpy(self, *, force=False):
 
 def numpy_array(t):
     """The shared array, for tensors of a dtype NumPy has."""
+    if t.layout is not strided_layout:
+        kind = t.layout.name.title().replace("_", "").replace("Coo", "")
+        raise TypeError(
+            f"can't convert {kind} layout tensor to numpy. Use Tensor.to_dense() first."
+        )
     if t.dtype is dtypes.bfloat16 or t.dtype.name.startswith("float8"):
         raise TypeError(
             f"Got unsupported ScalarType {call.LEGACY_NAMES.get(t.dtype.name, t.dtype.name)}"

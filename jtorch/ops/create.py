@@ -11,6 +11,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.device import default_device, resolve
 from .._engine.formats import preserve_format
+from .._engine.layouts import strided_layout
 from .._engine.storage import same_order_strides
 from .._engine.tensor import Tensor, value_of, wrap_strided
 from .copy import _format_strides as format_strides
@@ -107,10 +108,20 @@ def _check_dtype(name, dtype):
 
 def _check_layout(name, layout):
     check(
-        layout is None or str(layout) == "torch.strided",
+        layout is None or layout is strided_layout,
         f"torch.{name}: layout={layout} is not supported by jtorch, only torch.strided",
         NotImplementedError,
     )
+
+
+def _without_values(name, layout, number):
+    """True for a sparse layout, which nothing but zeros can be made in."""
+    if layout is None or layout is strided_layout:
+        return False
+    # torch's classes: fill_ does not exist for sparse tensors, ones(layout=) is refused before.
+    kind = NotImplementedError if name.endswith("_like") else RuntimeError
+    check(number == 0, f"{name}(...) is not implemented for sparse layout", kind)
+    return True
 
 
 def _finish(out, requires_grad):
@@ -118,8 +129,9 @@ def _finish(out, requires_grad):
 
 
 def _make(name, size, number, dtype, device, requires_grad, layout=None):
-    _check_layout(name, layout)
     dtype = dtypes.get_default_dtype() if dtype is None else _check_dtype(name, dtype)
+    if _without_values(name, layout, number):
+        return _finish(ops.sparse_zeros(size, layout, dtype, device), requires_grad)
     return _finish(ops.constant(size, number, dtype, _device=_device(device)), requires_grad)
 
 
@@ -262,7 +274,6 @@ def _restrided(out, strides):
 
 
 def _like(name, input, value, dtype, device, requires_grad, memory_format, layout):
-    _check_layout(name, layout)
     check(
         isinstance(input, Tensor),
         f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}",
@@ -270,6 +281,9 @@ def _like(name, input, value, dtype, device, requires_grad, memory_format, layou
     )
     dtype = input.dtype if dtype is None else _check_dtype(name, dtype)
     device = input.device if device is None else resolve(device)
+    layout = input._aval.layout if layout is None else layout
+    if _without_values(name, layout, value):
+        return _finish(ops.sparse_zeros_like(input, layout, dtype, device), requires_grad)
     out = _fill(name, tuple(input.shape), value, dtype, device, False)
     memory_format = preserve_format if memory_format is None else memory_format
     if memory_format is not preserve_format or not input.is_contiguous():

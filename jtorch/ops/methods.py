@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.layouts import sparse_coo
 from .._engine.tensor import Tensor, make_storage_view
 from . import view  # noqa: F401  (declares what is used here)
 from .registry import check, composite, ops, sizes
@@ -63,12 +64,6 @@ def is_shared(self):
 @composite("m")
 def record_stream(self, stream):
     """No effect: XLA keeps buffers alive as long as they are needed."""
-
-
-@composite("m")
-def to_dense(self, dtype=None, *, masked_grad=True):
-    """The tensor itself, in `dtype` if given: it is dense already."""
-    return self if dtype is None else self.to(dtype)
 
 
 @composite("m")
@@ -162,6 +157,8 @@ def new(self, *args):
             return ops.tensor(args[0], dtype=self.dtype, device=self.device)
     if len(args) == 1 and isinstance(args[0], Tensor):
         return args[0].detach()
+    if self.layout is sparse_coo:
+        return ops.sparse_coo_tensor(*(args or ((0,),)), dtype=self.dtype, device=self.device)
     return ops.empty(*(args or (0,)), dtype=self.dtype, device=self.device)
 
 

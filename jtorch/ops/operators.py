@@ -7,12 +7,15 @@ import numpy as np
 
 from .._engine import device as devices
 from .._engine import dtypes, printing
+from .._engine.layouts import SparseValue
 from .._engine.storage import Storage
 from .._engine.tape import short_name
 from .._engine.tensor import Tensor, copied_storage
 from . import copy as copies
 from .annotations import annotate
 from .registry import ops, public
+from .sparse import CSR, copied, is_coo, is_sparse
+from .sparse_print import render_sparse
 
 # operator -> (operation, reflected?)
 BINARY = {
@@ -209,6 +212,8 @@ def render(t):
         suffixes.append(f"grad_fn=<{short_name(t.grad_fn)}>")
     elif t.requires_grad:
         suffixes.append("requires_grad=True")
+    if is_sparse(t):
+        return render_sparse(t, suffixes)
     return printing.format_tensor(
         None if t.device is devices.meta else t._host("print"),
         dtype_name=t.dtype.name,
@@ -230,6 +235,8 @@ def _storage_copy(st, memo):
     found = memo.get(id(st))
     if found is None:
         value = st.value if st.alias is None else st.read()
+        if value.__class__ is SparseValue:
+            value = copied(value)
         found = memo[id(st)] = Storage(value, st.layout)
         # Keeps the old one alive, so that its id is not given to another.
         memo.setdefault(id(memo), []).append(st)
@@ -313,8 +320,8 @@ PROPERTIES = {
     "is_xla": lambda self: self.device.type == "xla",
     "is_mps": lambda self: False,
     "is_xpu": lambda self: False,
-    "is_sparse": lambda self: False,
-    "is_sparse_csr": lambda self: False,
+    "is_sparse": is_coo,
+    "is_sparse_csr": lambda self: self._aval.layout is CSR,
     "is_quantized": lambda self: False,
     "is_nested": lambda self: False,
     "is_mkldnn": lambda self: False,

@@ -2,31 +2,15 @@
 
 from .registry import composite
 
-_SPARSE = "use dense tensors, or jax.experimental.sparse on Tensor.jax()"
 _QUANTISED = "use floating-point tensors"
 _NAMED = "use positions of dimensions"
 
 FUNCTIONS = {
-    "sparse_coo_tensor": _SPARSE,
-    "sparse_csr_tensor": _SPARSE,
-    "sparse_csc_tensor": _SPARSE,
-    "sparse_bsr_tensor": _SPARSE,
-    "sparse_bsc_tensor": _SPARSE,
-    "sparse_compressed_tensor": _SPARSE,
     "quantize_per_tensor": _QUANTISED,
     "quantize_per_channel": _QUANTISED,
     "vmap": "use jax.vmap on jtorch.to_jax(fn)",
 }
 METHODS = {
-    "to_sparse": _SPARSE,
-    "to_sparse_coo": _SPARSE,
-    "to_sparse_csr": _SPARSE,
-    "coalesce": _SPARSE,
-    "sparse_mask": _SPARSE,
-    "indices": _SPARSE,
-    "values": _SPARSE,
-    "crow_indices": _SPARSE,
-    "col_indices": _SPARSE,
     "dequantize": _QUANTISED,
     "int_repr": _QUANTISED,
     "rename": _NAMED,

@@ -1,5 +1,6 @@
 """The forms of view operations that return a copy instead of a view."""
 
+from .._engine.layouts import strided_layout
 from .registry import check, composite, ops
 
 
@@ -31,6 +32,8 @@ def expand_copy(input, size, *, implicit=False):
 def narrow_copy(input, dim, start, length):
     """A copy of `narrow`. RuntimeError, not IndexError, for a dimension that is too large."""
     check(dim < max(input.ndim, 1), f"Expected dim < {input.ndim}, but got {dim}")
+    if input.layout is not strided_layout:
+        return input.index_select(dim, ops.arange(start, start + length, device=input.device))
     return _dense(input.narrow(dim, start, length))
 
 
