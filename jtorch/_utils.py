@@ -4,9 +4,11 @@ from collections import OrderedDict
 
 from . import _stored
 from ._engine import device as devices
+from ._engine.layouts import sparse_coo
 from ._engine.tensor import Tensor
 from .nn.parameter import Parameter, _rebuild_parameter, _rebuild_parameter_with_state
 from .ops.registry import from_host, ops
+from .ops.sparse import is_sparse, parts
 
 __all__ = ["reduce_tensor"]
 
@@ -92,7 +94,15 @@ def _unsupported(kind):
     return rebuild
 
 
-_rebuild_sparse_tensor = _unsupported("sparse")
+def _rebuild_sparse_tensor(layout, data):
+    """A sparse tensor from its parts; files of before 2.1 do not say if it is coalesced."""
+    if layout is sparse_coo:
+        indices, values, size, *coalesced = data
+        flags = {"is_coalesced": coalesced[0]} if coalesced else {}
+        return ops.sparse_coo_tensor(indices, values, size, **flags)
+    return ops.sparse_compressed_tensor(*data, layout=layout)
+
+
 _rebuild_qtensor = _unsupported("quantized")
 _rebuild_nested_tensor = _unsupported("nested")
 _rebuild_wrapper_subclass = _unsupported("wrapper subclass")
@@ -116,6 +126,12 @@ def reduce_tensor(tensor, storage=_stored.storage_of):
 
 def _reduce_plain(tensor, storage):
     dtype, device, wants = tensor.dtype, tensor.device, tensor.requires_grad
+    if is_sparse(tensor):
+        kept = parts(tensor)
+        indices = [i.detach() for i in kept.indices]
+        data = (*indices, kept.values.detach(), tensor.size())
+        coalesced = (kept.coalesced,) if tensor.is_sparse else ()
+        return _rebuild_sparse_tensor, (tensor.layout, (*data, *coalesced))
     geometry = (tensor.storage_offset(), tuple(tensor.size()), tensor.stride())
     if device is devices.meta:
         return _rebuild_meta_tensor_no_storage, (dtype, *geometry[1:], wants)

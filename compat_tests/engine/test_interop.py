@@ -76,8 +76,8 @@ def test_a_module_under_jit():
 
 
 def test_what_is_missing_says_what_to_use():
-    message = r"torch\.sparse_coo_tensor.*jax\.experimental\.sparse"
+    message = r"torch\.quantize_per_tensor.*floating-point"
     with pytest.raises(NotImplementedError, match=message):
-        torch.sparse_coo_tensor([[0]], [1.0])
-    with pytest.raises(NotImplementedError, match=r"torch\.Tensor\.to_sparse"):
-        torch.ones(2).to_sparse()
+        torch.quantize_per_tensor(torch.ones(2), 1.0, 0, torch.qint8)
+    with pytest.raises(NotImplementedError, match=r"torch\.Tensor\.int_repr"):
+        torch.ones(2).int_repr()

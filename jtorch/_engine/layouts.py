@@ -82,7 +82,7 @@ class SparseAval:
     @property
     def nbytes(self):
         """Not defined, as in torch."""
-        raise RuntimeError(
+        raise NotImplementedError(
             "nbytes is not defined for sparse tensors. Add the nbytes of the indices and values"
         )
 
@@ -113,10 +113,14 @@ class SparseValue:
         self.coalesced = coalesced
         self.kept = {} if kept is None else kept
 
+    def copy(self):
+        """Another SparseValue over the same tensors."""
+        return SparseValue(self.aval, self.indices, self.values, self.coalesced, self.kept)
+
     @property
     def array(self):
         """There is none."""
-        raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
+        raise NotImplementedError("Cannot access data pointer of Tensor that doesn't have storage")
 
 
 _BACKENDS = {"cpu": "CPU", "cuda": "CUDA", "meta": "Meta"}

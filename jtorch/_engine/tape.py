@@ -11,7 +11,7 @@ import weakref
 
 from . import signature as signatures
 from . import trace
-from .layouts import SparseOperand
+from .layouts import SparseAval, SparseOperand
 from .signature import Operation
 from .value import META
 
@@ -398,7 +398,8 @@ def _step(node, incoming, walk, wrap, unwrap):
     else:
         tensors = [None if g is None else _tensor(g, walk, wrap) for g in incoming]
         outgoing = [
-            _gradient(t, walk, unwrap) for t in node.run_tensors(tensors, walk.create_graph)
+            _gradient(_fitted(t, edge), walk, unwrap)
+            for t, edge in zip(node.run_tensors(tensors, walk.create_graph), node.edges)
         ]
     if node.hooks:
         outgoing = _after(node, incoming, outgoing, walk, wrap, unwrap)
@@ -421,6 +422,13 @@ def _refuse_nan(node, outgoing, walk):
 
 def _tensor(g, walk, wrap):
     return wrap(g.value, g.edge) if walk.create_graph else wrap(g, None)
+
+
+def _fitted(tensor, edge):
+    """A gradient as the node at `edge` takes it: a recorded operation takes dense ones only."""
+    if tensor is None or edge is None or tensor._aval.__class__ is not SparseAval:
+        return tensor
+    return tensor.to_dense() if isinstance(edge[0], TapeNode) else tensor
 
 
 def _gradient(tensor, walk, unwrap):

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, tape, trace
+from .layouts import SparseValue
 from .signature import aval as make_aval
 from .storage import Alias, Storage, View, split_runtime, strided
 from .value import META, Value
@@ -472,6 +473,11 @@ def _apply_link(op, attrs, value, edge):
 def _share(t):
     """A tensor on the same storage, without history."""
     value = value_of(t)
+    if value.__class__ is SparseValue:
+        # Only the indices and values are shared: in place, a sparse tensor gets others.
+        return wrap(
+            SparseValue(value.aval, value.indices, value.values, value.coalesced, value.kept)
+        )
     s = _new(Tensor)
     s._st, s._aval, s._vc = t._st, t._aval, t._vc
     s._edge, s._rg, s._meta = None, False, None

@@ -95,6 +95,8 @@ def _start_gradient(output, gradient):
             f"grad_output[0] has a dtype of {gradient.dtype} and output[0] has a dtype of "
             f"{output.dtype}."
         )
+    if gradient.layout is not output.layout and output.layout is strided_layout:
+        gradient = gradient.to_dense()
     return gradient if gradient.dtype is output.dtype else cast(gradient, output.dtype)
 
 

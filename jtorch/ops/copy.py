@@ -72,6 +72,11 @@ def copy_(self, src, non_blocking=False):
         raise TypeError(
             f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
         )
+    if src.layout is not self.layout:
+        raise RuntimeError(
+            "copy_() between dense and sparse Tensors is not implemented! Found self type = "
+            f"{type(self)} and src type = {type(src)}"
+        )
     if src._aval is self._aval and src.layout is not strided_layout:
         src = clone(src)
     return call.copy_(self, src)

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.layouts import sparse_coo
 from .._engine.tensor import Tensor
 from .positions import no_wrap, read, type_name
-from .registry import SAME, T, check, composite, guard, host, op, ops
+from .registry import SAME, T, check, composite, from_host, guard, host, op, ops
+from .sparse import attach, packed
 
 
 @jax.custom_jvp
@@ -88,8 +90,8 @@ def functional_embedding(
     """The rows of `weight` (V, D) at the integer positions `input` (*). Shape: (*, D).
 
     `padding_idx` names a row that receives no gradient. `max_norm` first scales the rows in use
-    down to that norm, in place. Raises IndexError for a position out of range. Gradients are dense,
-    whatever `sparse` says.
+    down to that norm, in place. Raises IndexError for a position out of range. With `sparse` the
+    gradient of `weight` is a sparse COO tensor.
     """
     _check_embedding(input, weight)
     count = weight.shape[0]
@@ -105,13 +107,43 @@ def functional_embedding(
     if max_norm is not None:
         fixed = ops.embedding_renorm(weight.detach(), input, float(max_norm), float(norm_type))
         weight.detach().copy_(fixed)
+    if sparse:
+        return _sparse_lookup(weight, input, padding_idx, scale_grad_by_freq)
     return ops.embedding_lookup(weight, input, padding_idx, bool(scale_grad_by_freq))
+
+
+def _sparse_lookup(weight, indices, padding_idx, scale_grad_by_freq):
+    """The rows, with a sparse gradient for `weight`."""
+    out = ops.embedding_lookup(weight.detach(), indices)
+    aval = weight._aval
+
+    def pull(g):
+        check(
+            not scale_grad_by_freq,
+            "embedding_backward: scale_grad_by_freq not supported with sparse gradients",
+        )
+        rows = g.reshape(-1, aval.shape[1])
+        return row_gradient(aval, indices.reshape(-1), rows, padding_idx)
+
+    return attach(out, "EmbeddingBackward0", (weight,), pull)
+
+
+def row_gradient(aval, indices, rows, padding_idx):
+    """The sparse gradient of a table of which the rows `indices` (n) were used; `rows` (n, D)."""
+    if padding_idx >= 0:
+        used = np.flatnonzero(host(indices) != padding_idx)
+        if used.size < indices.shape[0]:
+            used = from_host(used, indices.device)
+            indices, rows = indices.index_select(0, used), rows.index_select(0, used)
+    return packed(sparse_coo, aval.shape, (indices.long().unsqueeze(0),), rows)
 
 
 @composite("f")
 def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight` (V, D) at the integer positions `indices` (*). Shape: (*, D)."""
     _check_embedding(indices, weight)
+    if sparse:
+        return _sparse_lookup(weight, indices, padding_idx, scale_grad_by_freq)
     return ops.embedding_lookup(weight, indices, padding_idx, bool(scale_grad_by_freq))
 
 

@@ -1,11 +1,14 @@
 """Sums, means and maxima over bags of embeddings."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from .embedding import row_gradient
 from .positions import read
-from .registry import SAME, T, check, composite, guard, op, ops
+from .registry import SAME, T, check, composite, from_host, guard, host, op, ops
 from .safe import cast, select, widen
+from .sparse import attach
 
 _MODES = ("sum", "mean", "max")
 
@@ -117,7 +120,8 @@ def F_embedding_bag(
     """Sums, means or maxima over bags of rows of `weight` (V, D), shape (bags, D).
 
     `input` (B, N) is one bag per row; `input` (N) is cut into bags at `offsets`. Raises ValueError
-    for arguments that do not go together, RuntimeError for a row out of range. Gradients are dense.
+    for arguments that do not go together, RuntimeError for a row out of range. With `sparse` the
+    gradient of `weight` is a sparse COO tensor; mode "max" has none.
     """
     _check_bag(input, weight, offsets, per_sample_weights, mode, include_last_offset)
     check(
@@ -143,4 +147,27 @@ def F_embedding_bag(
         check(-count <= padding_idx < count, "padding_idx must be within the number of embeddings")
         padding_idx = padding_idx % count
     settings = (mode, -1 if padding_idx is None else padding_idx, bags)
+    if sparse:
+        check(mode != "max", "max mode does not support sparse weights", ValueError)
+        return _sparse_bags(weight, input, offsets, per_sample_weights, *settings)
     return ops.embedding_bags(weight, input, offsets, per_sample_weights, *settings)
+
+
+def _sparse_bags(weight, indices, offsets, per_sample_weights, mode, padding_idx, bags):
+    """Sums or means of bags, with a sparse gradient for `weight`."""
+    settings = (mode, padding_idx, bags)
+    out = ops.embedding_bags(weight.detach(), indices, offsets, per_sample_weights, *settings)
+    aval = weight._aval
+
+    def pull(g):
+        bag = np.searchsorted(host(offsets), np.arange(indices.shape[0]), "right") - 1
+        rows = g.index_select(0, from_host(bag, indices.device))
+        if per_sample_weights is not None:
+            rows = rows * per_sample_weights.unsqueeze(1)
+        if mode == "mean":
+            sizes = np.bincount(bag[host(indices) != padding_idx], minlength=bags)
+            shares = from_host(1 / np.maximum(sizes, 1)[bag], indices.device).to(rows.dtype)
+            rows = rows * shares.unsqueeze(1)
+        return g, row_gradient(aval, indices, rows, padding_idx)
+
+    return attach(out, "EmbeddingBagBackward0", (out, weight), pull)

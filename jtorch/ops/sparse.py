@@ -19,6 +19,11 @@ from .registry import check, composite, from_host, host, ops
 CSR, CSC, BSR, BSC = (LAYOUTS[n] for n in ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"))
 COMPRESSED = (CSR, CSC, BSR, BSC)
 BY_ROW, BLOCKED = (CSR, BSR), (BSR, BSC)
+# The names of the indices and of the size they stay below, by whether rows are compressed.
+INDEX_NAMES = {
+    True: ("crow_indices", "col_indices", "ncols"),
+    False: ("ccol_indices", "row_indices", "nrows"),
+}
 # What torch's messages call the layouts.
 TITLES = {
     "strided": "Strided",
@@ -196,6 +201,18 @@ tape.sparse_sum = _sum
 
 
 # ---- where the values stand ----
+
+
+def block_shape(layout, plain_ndim, values):
+    """The size of the blocks of values; (1, 1) for the layouts without."""
+    return tuple(values.shape[plain_ndim : plain_ndim + 2]) if layout in BLOCKED else (1, 1)
+
+
+def blocksize_of(t):
+    """The size of the blocks of a blocked layout; None for others."""
+    if t.layout not in BLOCKED:
+        return None
+    return block_shape(t.layout, parts(t).indices[1].ndim, parts(t).values)
 
 
 def sparse_dims(aval, kept):
@@ -425,7 +442,9 @@ def mark_coalesced(self, coalesced):
     """Declare a sparse COO tensor coalesced, or not."""
     _expect_coo("_coalesced_", self)
     call.check_writable(self)
-    parts(self).coalesced = coalesced
+    marked = parts(self).copy()
+    marked.coalesced = coalesced
+    self._st.put(marked)
     return self
 
 
@@ -504,11 +523,6 @@ def _move(op, args, device):
 @sparse_form("copy")
 def _copy(op, args, attrs):
     source, shape = args[-1], attrs[0]
-    check(
-        is_sparse(source) and all(is_sparse(a) for a in args),
-        "copy_() between dense and sparse Tensors is not implemented! Found self type = "
-        f"{args[0].type()} and src type = {source.type()}",
-    )
     check(
         tuple(source.shape) == shape,
         "copy_() between sparse Tensors of different shapes is not supported",

@@ -25,6 +25,7 @@ from .sparse import (
     sparse,
     sparse_form,
     unpacked,
+    wants_grad,
 )
 
 
@@ -71,6 +72,9 @@ def sparse_times_dense(s, dense, masked, label="MmBackward0"):
     unless what made `s` would drop the rest of it.
     """
     _check_pair(s, dense)
+    if masked and wants_grad(s) and is_coo(s) and not keeps_pattern(s):
+        # As in torch, whose gradient has every coordinate once.
+        s = s.coalesce()
     masked = masked or keeps_pattern(s)
     values = unpacked(s) if masked else parts(s).values
     product = product_of_values(*_taken_apart(s, values), dense, s.shape[0])
@@ -237,6 +241,7 @@ def sparse_mm(mat1, mat2, reduce=None):
 
 
 def _reduced(s, dense, reduce):
+    reduce = {"max": "amax", "min": "amin"}.get(reduce, reduce)
     check(
         reduce in ("sum", "mean", "amax", "amin"),
         f"reduce argument must be either sum, mean, amax or amin, got {reduce}",
@@ -264,6 +269,11 @@ def sparse_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0):
 @composite("p")
 def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
     """alpha * (mat1 @ mat2) + beta * input at the indices of `input`, a CSR tensor."""
+    if not is_sparse(input) or is_coo(input):
+        raise NotImplementedError(
+            "Could not run 'aten::sparse_sampled_addmm' with arguments of this layout; use "
+            "to_sparse_csr() first"
+        )
     _check_sampled(input, mat1, mat2)
     aval, kept = input._aval, parts(input)
     spots = ops.unbind(coordinates(aval, kept))
@@ -297,7 +307,10 @@ def _check_sampled(input, mat1, mat2):
         f"{name}: Expected self to be a sparse tensor in CSR format, but got layout {input.layout}",
     )
     for what, t in (("mat1", mat1), ("mat2", mat2)):
-        check(not is_sparse(t), f"{name}: Expected {what} to have strided layout, but got {t.layout}")  # fmt: skip
+        check(
+            not is_sparse(t),
+            f"{name}: Expected {what} to have strided layout, but got {t.layout}",
+        )
         check(t.ndim >= 2, f"{name}: Expected {what} to be a matrix, got {t.ndim}-D tensor")
         check(
             t.dtype is input.dtype,

@@ -9,6 +9,7 @@ from .registry import check, from_host, host, ops
 from .sparse import (
     as_coo,
     attach,
+    blocksize_of,
     gathered,
     is_coo,
     is_sparse,
@@ -21,7 +22,7 @@ from .sparse import (
     sparse_form,
     unpacked,
 )
-from .sparse_create import spread
+from .sparse_convert import spread
 
 _LINEAR = ("neg", "positive", "conj_physical", "true_divide")
 _ZERO_PRESERVING = """
@@ -145,14 +146,8 @@ def _compressed_union(a, b, factor):
         values = one.values + _scaled(two.values, factor)
         return sparse(a.layout, a.shape, one.indices, values, True, one.kept)
     total = _union(as_coo(a.detach()).coalesce(), as_coo(b.detach()).coalesce(), factor)
-    block = None if one.values.ndim == one.indices[1].ndim else _block_of(a)
+    block = blocksize_of(a)
     return ops.to_sparse(total, layout=a.layout, blocksize=block)
-
-
-def _block_of(t):
-    kept = parts(t)
-    at = kept.indices[1].ndim
-    return tuple(kept.values.shape[at : at + 2]) if "bs" in t.layout.name else None
 
 
 # ---- multiplication ----
@@ -194,7 +189,7 @@ def _times_sparse(a, b):
     )
     if a.layout is not b.layout:
         refuse("mul", (a, b))
-    layout, block = a.layout, _block_of(a)
+    layout, block = a.layout, blocksize_of(a)
     a, b = as_coo(a.detach()).coalesce(), as_coo(b.detach()).coalesce()
     one, two = parts(a), parts(b)
     if one is two or one.kept is two.kept:

@@ -3,16 +3,14 @@
 from .._engine import device as devices
 from .._engine import dtypes, printing
 from .._engine.layouts import sparse_coo
-from .sparse import BY_ROW, parts
-
-_NAMES = {True: ("crow_indices", "col_indices"), False: ("ccol_indices", "row_indices")}
+from .sparse import BY_ROW, INDEX_NAMES, parts
 
 
 def render_sparse(t, suffixes):
     """torch's text for a sparse tensor; `suffixes` is what is said of its gradient."""
     kept = parts(t)
     coo = t.layout is sparse_coo
-    names = ("indices",) if coo else _NAMES[t.layout in BY_ROW]
+    names = ("indices",) if coo else INDEX_NAMES[t.layout in BY_ROW]
     pieces = [*zip(names, kept.indices), ("values", kept.values)]
     prefix = "tensor("
     lines = (",\n" + " " * len(prefix)).join(

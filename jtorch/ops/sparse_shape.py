@@ -202,6 +202,7 @@ def _cat(op, args, attrs):
         check(
             is_sparse(t),
             f"Concatenating sparse tensors, but a dense tensor was found at position {i}.",
+            RuntimeError if i else NotImplementedError,
         )
     if not all(is_coo(t) for t in args):
         refuse("cat", args)
@@ -218,7 +219,8 @@ def _cat(op, args, attrs):
     for t in args:
         shift = np.zeros((n, 1), np.int64)
         shift[dim] = offset
-        rows.append(parts(t).indices[0] + from_host(shift, first.device) if offset else parts(t).indices[0])  # fmt: skip
+        own = parts(t).indices[0]
+        rows.append(own + from_host(shift, first.device) if offset else own)
         offset += t.shape[dim]
     values = ops.cat([unpacked(t) for t in args])
     return packed(sparse_coo, shape, (ops.cat(rows, 1),), values, False, "CatBackward0")

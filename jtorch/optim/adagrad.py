@@ -1,9 +1,11 @@
 """Adagrad."""
 
 from ..ops.registry import ops
+from ..ops.sparse import parts
 from ._check import num
 from ._state import ParamState
 from .optimizer import Optimizer
+from .sparse_adam import with_values
 
 __all__ = ["Adagrad"]
 
@@ -16,6 +18,7 @@ class Adagrad(Optimizer):
         "fused"
     )
     _operation = "optim_adagrad"
+    _takes_sparse = True
 
     def __init__(
         self,
@@ -57,3 +60,16 @@ class Adagrad(Optimizer):
         operands = [num(group[name]) for name in ("lr", "eps", "weight_decay")]
         slowdown = 1 + (count - 1) * float(group["lr_decay"])
         return (*operands, slowdown), {"decay": group["weight_decay"] != 0}
+
+    def _update_sparse(self, group, param, state):
+        """The same on the elements that have a gradient."""
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        count = state.number("step") + 1
+        state.set_number("step", count)
+        grad = (-param.grad if group["maximize"] else param.grad).coalesce()
+        values = parts(grad).values
+        state["sum"].add_(with_values(grad, values * values))
+        root = parts(state["sum"].sparse_mask(grad)).values.sqrt() + group["eps"]
+        rate = num(group["lr"]) / (1 + (count - 1) * float(group["lr_decay"]))
+        param.add_(with_values(grad, values / root * -rate))

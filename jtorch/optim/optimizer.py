@@ -114,6 +114,8 @@ class Optimizer:
 
     _settings = ""
     _operation = None
+    # Whether `_update_sparse(group, parameter, state)` takes parameters with a sparse gradient.
+    _takes_sparse = False
     # what must be on an accelerator when capturable=True, in torch's words
     _captured = "params and state_steps"
 
@@ -375,14 +377,19 @@ class Optimizer:
             grad = p.grad
             if grad is None:
                 continue
-            if grad.is_sparse:
-                raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
+            if grad.is_sparse and not self._takes_sparse:
+                name = type(self).__name__
+                hint = ", please consider SparseAdam instead" if name.startswith("Adam") else ""
+                raise RuntimeError(f"{name} does not support sparse gradients{hint}")
             state = self.state[p]
             if type(state) is not ParamState:
                 # new, or put in from outside
                 state = self.state[p] = ParamState(state)
             if not state:
                 self._init_state(group, p, state)
+            if grad.is_sparse:
+                self._update_sparse(group, p, state)
+                continue
             count = state.number("step") if "step" in state else 0.0
             batches.setdefault((count, p._aval.device), []).append(p)
         return [(count, params) for (count, _), params in batches.items()]
@@ -466,6 +473,8 @@ def _cast(param, value, key=None):
             return value.detach().clone()
         dtype = param.dtype if param.is_floating_point() else None
         moved = value.detach().to(device=param.device, dtype=dtype)
+        if moved.is_sparse:
+            return moved.clone()
         # torch shares what needs no cast; a copy keeps two optimisers apart
         return moved.clone() if moved.data_ptr() == value.data_ptr() else moved
     if isinstance(value, dict):

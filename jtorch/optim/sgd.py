@@ -33,7 +33,14 @@ class SGD(Optimizer):
 
     def _batches(self, group):
         """Without momentum there is no state at all; the first step with it makes the buffers."""
-        params = [p for p in group["params"] if p.grad is not None]
+        params = []
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            if p.grad.is_sparse:
+                self._update_sparse(group, p, self.state[p])
+            else:
+                params.append(p)
         if group["momentum"] == 0:
             return [(1, params)] if params else []
         old = [p for p in params if self.state[p].get("momentum_buffer") is not None]
@@ -42,6 +49,21 @@ class SGD(Optimizer):
         done = {id(p) for p in old}
         new = [p for p in params if id(p) not in done]
         return [(1, old), (0, new)] if old else [(0, new)]
+
+    def _update_sparse(self, group, param, state):
+        """The same with a sparse gradient; its buffer is sparse too."""
+        grad = -param.grad if group["maximize"] else param.grad
+        if group["weight_decay"] != 0:
+            grad = grad.add(param, alpha=group["weight_decay"])
+        if group["momentum"] != 0:
+            buffer = state.get("momentum_buffer")
+            if buffer is None:
+                buffer = grad.detach().clone()
+            else:
+                buffer.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
+            state["momentum_buffer"] = buffer
+            grad = grad.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
+        param.add_(grad * -num(group["lr"]))
 
     def _update(self, group, count, params, grads, states):
         use_momentum = group["momentum"] != 0

@@ -7,7 +7,7 @@ zero-preserving functions that PyTorch has for them; any other operation raises 
 
 from ..legacy import sparse_types
 from ..ops.registry import ops
-from ..ops.sparse_create import check_sparse_tensor_invariants
+from ..ops.sparse_checks import check_sparse_tensor_invariants
 
 __all__ = [
     "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm",
