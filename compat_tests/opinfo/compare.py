@@ -78,6 +78,8 @@ def seen_difference(want, got, stage="forward", wider=(0.0, 0.0), phase=False, v
         return f"a tensor in torch, {got!r} here"
     if want.dtype != got.dtype:
         return f"{want.dtype} in torch, {got.dtype} here"
+    if stage == "forward" and want.layout != got.layout:
+        return f"{want.layout} in torch, {got.layout} here"
     if want.shape != got.shape:
         return f"shape {want.shape} in torch, {got.shape} here"
     if stage == "forward" and want.requires_grad != got.requires_grad:

@@ -15,10 +15,11 @@ class Seen:
     def __init__(self, lib, t, inputs):
         self.dtype = str(t.dtype)
         self.shape = tuple(t.shape)
+        self.layout = str(t.layout)
         self.array = plain(t)
         self.requires_grad = bool(t.requires_grad)
-        self.contiguous = t.is_contiguous()
-        self.view = self.array.size > 0 and any(_address(t) == _address(i) for i in inputs)
+        self.contiguous = dense(t) and t.is_contiguous()
+        self.view = self.array.size > 0 and any(_shared(t, i) for i in inputs)
 
 
 class Evaluation:
@@ -30,13 +31,23 @@ class Evaluation:
         self.stage = None
 
 
-def _address(t):
-    return t.untyped_storage().data_ptr()
+def dense(t):
+    """True for a tensor with strides."""
+    return str(t.layout) == "torch.strided"
+
+
+def _shared(a, b):
+    """True when two tensors lie in the same memory; of sparse ones nothing is said."""
+    if not (dense(a) and dense(b)):
+        return False
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
 def plain(t):
-    """A tensor's values in NumPy; bfloat16 as float32."""
+    """A tensor's values in NumPy, those of a sparse one with its zeros; bfloat16 as float32."""
     t = t.detach()
+    if not dense(t):
+        t = t.to_dense()
     if str(t.dtype) == "torch.bfloat16":
         t = t.float()
     # torch keeps some zeros without memory, and hands them to NumPy only when forced.

@@ -30,6 +30,15 @@ NAMESPACES = (
 _REPLACED = {"freeze_rng_state": contextlib.nullcontext}
 
 
+_BY_ROW, _BY_COLUMN = ("crow_indices", "col_indices"), ("ccol_indices", "row_indices")
+_COMPRESSED = {
+    torch.sparse_csr: _BY_ROW,
+    torch.sparse_bsr: _BY_ROW,
+    torch.sparse_csc: _BY_COLUMN,
+    torch.sparse_bsc: _BY_COLUMN,
+}
+
+
 class Missing(Exception):
     """jtorch has no counterpart of what a torch program names."""
 
@@ -141,7 +150,7 @@ class Translator:
 
     def _tensor(self, t):
         if t.layout != torch.strided:
-            raise Missing(f"layout {t.layout}")
+            return self._sparse(t)
         if t.is_meta:
             return jtorch.empty(tuple(t.shape), dtype=self._named(t.dtype), device="meta")
         if t.dim() > 64 or not _has_memory(t):
@@ -152,6 +161,21 @@ class Translator:
             else:
                 row = jtorch.tensor(_storage_array(t))
                 made = row.as_strided(tuple(t.shape), t.stride(), t.storage_offset()).detach()
+        return made.requires_grad_() if t.requires_grad else made
+
+    def _sparse(self, t):
+        bare = t.detach()
+        size = tuple(t.shape)
+        if t.layout == torch.sparse_coo:
+            parts = self._tensor(bare._indices()), self._tensor(bare._values())
+            made = jtorch.sparse_coo_tensor(*parts, size, is_coalesced=t.is_coalesced())
+        elif t.layout in _COMPRESSED:
+            parts = [getattr(bare, name)() for name in (*_COMPRESSED[t.layout], "values")]
+            layout = self._named(t.layout)
+            parts = [self._tensor(p) for p in parts]
+            made = jtorch.sparse_compressed_tensor(*parts, size, layout=layout)
+        else:
+            raise Missing(f"layout {t.layout}")
         return made.requires_grad_() if t.requires_grad else made
 
     def _named(self, value):

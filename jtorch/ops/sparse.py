@@ -239,8 +239,9 @@ def coordinates(aval, kept):
 def _uncompressed(aval, compressed, plain, values_shape):
     """The coordinates of a compressed layout, by NumPy."""
     batch = compressed.shape[:-1]
-    rows = compressed.reshape(-1, compressed.shape[-1]).astype(np.int64)
-    plain = plain.reshape(-1, plain.shape[-1]).astype(np.int64) if batch else plain[None]
+    rows, plain = (
+        i.reshape(math.prod(batch), i.shape[-1]).astype(np.int64) for i in (compressed, plain)
+    )
     along = [np.repeat(np.arange(r.size - 1), np.diff(r)) for r in rows]
     along = np.stack(along) if along else np.zeros(plain.shape, np.int64)
     found = [along, plain] if aval.layout in BY_ROW else [plain, along]

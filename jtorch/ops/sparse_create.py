@@ -11,10 +11,10 @@ from .sparse import (
     BLOCKED,
     BY_ROW,
     COMPRESSED,
-    CSR,
     INDEX_NAMES,
     TITLES,
     block_shape,
+    blocksize_of,
     empty_like,
     packed,
     sparse,
@@ -214,11 +214,11 @@ for _layout in COMPRESSED:
 
 
 @composite("p")
-def sparse_zeros(size, layout, dtype, device=None):
-    """A sparse tensor without values."""
+def sparse_zeros(size, layout, dtype, device=None, block=(1, 1)):
+    """A sparse tensor without values; `block`: the size of the blocks of a blocked layout."""
     size = tuple(size)
     check(
-        layout is sparse_coo or layout in COMPRESSED[:2],
+        layout is sparse_coo or layout in COMPRESSED[:2] or block != (1, 1),
         f"torch.zeros: layout={layout} is not supported by jtorch, only COO, CSR and CSC",
         NotImplementedError,
     )
@@ -226,13 +226,15 @@ def sparse_zeros(size, layout, dtype, device=None):
         return ops.sparse_coo_tensor(size, dtype=dtype, device=device)
     check(
         len(size) >= 2,
-        f"torch.empty: Only batched sparse compressed (non-block) tensors are supported, but got "
-        f"size {list(size)}",
+        f"torch.empty: a compressed layout needs two dimensions, but got size {list(size)}",
     )
-    lines = size[-2 if layout is CSR else -1]
+    side = 0 if layout in BY_ROW else 1
+    lines = size[-2 + side] // block[side]
     rows = ops.zeros((*size[:-2], lines + 1), dtype=dtypes.int64, device=device)
     none = ops.zeros((*size[:-2], 0), dtype=dtypes.int64, device=device)
-    return sparse(layout, size, (rows, none), none.to(dtype), True)
+    shape = (*none.shape, *(block if layout in BLOCKED else ()))
+    values = ops.zeros(shape, dtype=dtype, device=device)
+    return sparse(layout, size, (rows, none), values, True)
 
 
 @composite("p")
@@ -240,7 +242,7 @@ def sparse_zeros_like(input, layout, dtype, device):
     """A sparse tensor without values, in the shape of another tensor."""
     if layout is input.layout:
         return empty_like(input, dtype, device)
-    return sparse_zeros(tuple(input.shape), layout, dtype, device)
+    return sparse_zeros(tuple(input.shape), layout, dtype, device, blocksize_of(input) or (1, 1))
 
 
 @composite("p")

@@ -63,6 +63,11 @@ def _check_pair(a, b):
             )
 
 
+def _conjugate(number):
+    """Of a Python number or a tensor of one."""
+    return number.conj() if hasattr(number, "conj") else number.conjugate()
+
+
 def _conj(t):
     return t.conj() if t.dtype.is_complex else t
 
@@ -282,10 +287,17 @@ def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
     right = _lines(mat2.transpose(-1, -2), batch, columns)
     found = (left * right).sum(-1).reshape(kept.values.shape) * alpha
     # beta 0 leaves even NaN of the input out.
-    values = found if beta == 0 else found + unpacked(input) * beta
-    made = repacked(aval, kept, values, "SparseSampledAddmmBackward0")
+    values = found if beta == 0 else found + kept.values * beta
+    label = "SparseSampledAddmmBackward0"
+    made = repacked(aval, kept, values, label)
+    # As in torch a dense gradient reaches the input whole.
+    made = attach(made, label, (made, input), lambda g: (g, g * _conjugate(beta)))
     if out is None:
         return made
+    check(
+        out.layout is CSR,
+        f"sampled_addmm: Expected result to have sparse csr layout, but got {out.layout}",
+    )
     out.data = made
     return out
 
@@ -297,7 +309,7 @@ def _lines(matrix, batch, rows):
     for number, size in zip(reversed(batch), reversed(matrix.shape[:-2])):
         at = at + number * step
         step *= size
-    return matrix.reshape(-1, matrix.shape[-1]).index_select(0, at)
+    return matrix.reshape(step, matrix.shape[-1]).index_select(0, at)
 
 
 def _check_sampled(input, mat1, mat2):

@@ -109,7 +109,7 @@ def _dense_sum(a, b, factor, label):
     _check_shapes(a, b, "dense-sparse")
     bare, kept = b._aval, parts(b)
     total = a.detach() + spread(bare, kept, _scaled(kept.values, factor))
-    return attach(total, label, (a, b), lambda g: (g, _scaled(g, factor)))
+    return attach(total, label, (a, b), lambda g: (g, _scaled(g, factor.conjugate())))
 
 
 def _sparse_sum(a, b, factor, label):
@@ -122,7 +122,7 @@ def _sparse_sum(a, b, factor, label):
         total,
         label,
         (a, b),
-        lambda g: (g, _scaled(g, factor)),
+        lambda g: (g, _scaled(g, factor.conjugate())),
         keeps_pattern(a) and keeps_pattern(b),
     )
 

@@ -64,10 +64,7 @@ def _sum_over(t, dims, keepdim):
         return packed(sparse_coo, shape, kept.indices, values, kept.coalesced)
     if not left:
         total = values.sum(0)
-        if not keepdim:
-            return total
-        rows = ops.zeros((n, 1), dtype=kept.indices[0].dtype, device=t.device)
-        return packed(sparse_coo, shape, (rows,), total.unsqueeze(0), True)
+        return total.reshape(shape) if keepdim else total
     rows = host(kept.indices[0])
     found, group = np.unique(rows[left], axis=1, return_inverse=True)
     merged = add_up(values, from_host(group.reshape(-1), t.device), found.shape[1])
