@@ -29,8 +29,7 @@ def tolerance(name, dtype):
     return TOLERANCE[dtype] * factor
 
 
-# SparseAdam waits for sparse tensors (known_gaps.txt).
-INFOS = {info.optim_cls.__name__: info for info in optim_db if not info.only_supports_sparse_grads}
+INFOS = {info.optim_cls.__name__: info for info in optim_db}
 CASES = [
     (name, inputs.kwargs)
     for name, info in INFOS.items()
@@ -102,7 +101,7 @@ class Run:
         """The next gradients."""
         for p in self.params:
             grad = tensor(self.lib, random(self.rng, tuple(p.shape), self.dtype), self.dtype)
-            p.grad = grad.to_sparse() if self.name == "SparseAdam" else grad
+            p.grad = grad.to_sparse().coalesce() if self.name == "SparseAdam" else grad
 
     def values(self):
         """The parameters as arrays."""

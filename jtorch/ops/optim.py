@@ -541,6 +541,41 @@ def _muon_factor(adjust, rows, cols):
 
 
 @op(SAME, variants="p")
+def optim_sparse_adam(
+    params: Ts,
+    indices: Ts,
+    values: Ts,
+    exp_avgs: Ts,
+    exp_avg_sqs: Ts,
+    lr: S,
+    beta1: S,
+    beta2: S,
+    eps: S,
+    bias_correction1: S,
+    bias_correction2: S,
+    *,
+    maximize: bool,
+):
+    """Adam where there is a gradient: `values` at `indices` (dimensions, n), none of them twice."""
+    root = jnp.sqrt(bias_correction2)
+    step_size = lr * _as(root, lr) / _as(bias_correction1, lr)
+
+    def kernel(p, at, g, avg, sq):
+        at = tuple(at)
+        g = -g if maximize else g
+        old, old_sq = avg[at], sq[at]
+        change, change_sq = _scale(g - old, 1 - beta1), _scale(g * g - old_sq, 1 - beta2)
+        spread = jnp.sqrt(_wide(change_sq + old_sq)).astype(p.dtype)
+        ratio = (change + old) / (spread + _as(eps, spread))
+        step = _scale(ratio, -step_size)
+        return p.at[at].add(step), avg.at[at].add(change), sq.at[at].add(change_sq)
+
+    rows = zip(params, indices, values, exp_avgs, exp_avg_sqs, strict=True)
+    made = [kernel(*row) for row in rows]
+    return tuple(x for column in zip(*made, strict=True) for x in column)
+
+
+@op(SAME, variants="p")
 def optim_add(params: Ts, directions: Ts, scale: S):
     """params + scale directions."""
     return tuple(_axpy(p, d, _double(scale)) for p, d in zip(params, directions, strict=True))

@@ -479,7 +479,8 @@ def _cast(param, value, key=None):
         return moved.clone() if moved.data_ptr() == value.data_ptr() else moved
     if isinstance(value, dict):
         cast = {k: _cast(param, v, k) for k, v in value.items()}
-        return ParamState(cast) if "step" in cast else cast
+        # a step that is a plain number belongs to an optimiser that counts for itself
+        return ParamState(cast) if isinstance(cast.get("step"), Tensor) else cast
     if isinstance(value, Iterable) and not isinstance(value, str):
         return type(value)(_cast(param, v) for v in value)
     return value

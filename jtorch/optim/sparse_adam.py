@@ -1,11 +1,9 @@
 """Adam for sparse gradients."""
 
-import math
-
 from ..autograd import enable_grad, no_grad
 from ..ops.registry import ops
 from ..ops.sparse import parts, repacked
-from ._check import check_settings
+from ._check import check_settings, num
 from .optimizer import Optimizer
 
 __all__ = ["SparseAdam"]
@@ -53,37 +51,45 @@ class SparseAdam(Optimizer):
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self._step_one(group, p)
+            for (count, _), rows in self._counted(group).items():
+                self._update_all(group, count, rows)
         return loss
 
-    def _step_one(self, group, p):
-        if not p.grad.is_sparse:
-            raise RuntimeError(
-                "SparseAdam does not support dense gradients, please consider Adam instead"
-            )
-        state = self.state[p]
-        if not state:
-            state["step"] = 0
-            state["exp_avg"] = ops.zeros_like(p)
-            state["exp_avg_sq"] = ops.zeros_like(p)
-        state["step"] += 1
-        grad = (-p.grad if group["maximize"] else p.grad).coalesce()
-        values = parts(grad).values
-        if not values.numel():
-            return
+    def _counted(self, group):
+        """(parameter, gradient, state) of those that have a gradient, by the number of the step
+        and by device.
+        """
+        counted = {}
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            if not p.grad.is_sparse:
+                raise RuntimeError(
+                    "SparseAdam does not support dense gradients, please consider Adam instead"
+                )
+            state = self.state[p]
+            if not state:
+                state["step"] = 0
+                state["exp_avg"] = ops.zeros_like(p)
+                state["exp_avg_sq"] = ops.zeros_like(p)
+            state["step"] += 1
+            grad = parts(p.grad.coalesce())
+            if grad.values.numel():
+                key = float(state["step"]), p._aval.device
+                counted.setdefault(key, []).append((p, grad, state))
+        return counted
+
+    def _update_all(self, group, count, rows):
+        params, grads, states = zip(*rows, strict=True)
+        moments = [[s[name] for s in states] for name in ("exp_avg", "exp_avg_sq")]
         beta1, beta2 = group["betas"]
-        mean = _moved(state["exp_avg"], grad, values, beta1)
-        square = _moved(state["exp_avg_sq"], grad, values * values, beta2)
-        corrections = [1 - b ** state["step"] for b in (beta1, beta2)]
-        rate = float(group["lr"]) * math.sqrt(corrections[1]) / corrections[0]
-        p.add_(with_values(grad, mean / (square.sqrt() + group["eps"]) * -rate))
-
-
-def _moved(moment, grad, target, beta):
-    """Move a moment towards `target` where there is a gradient. Returns its new values there."""
-    old = parts(moment.sparse_mask(grad)).values
-    change = (target - old) * (1 - beta)
-    moment.add_(with_values(grad, change))
-    return old + change
+        results = ops.optim_sparse_adam(
+            params,
+            [g.indices[0] for g in grads],
+            [g.values for g in grads],
+            *moments,
+            num(group["lr"]),
+            *(beta1, beta2, float(group["eps"]), 1 - beta1**count, 1 - beta2**count),
+            maximize=group["maximize"],
+        )
+        self._write(group, results, params, *moments)
