@@ -399,6 +399,12 @@ for _ in range(5):
     losses.append(float(round(loss.item(), 4)))
 out = [w1, w2, *losses]
 """,
+    "products under autocast": """
+layer = torch.nn.Linear(2, 2)
+with torch.autocast("cpu", torch.bfloat16):
+    found = [s @ m, torch.sparse.mm(s, layer(m)), torch.spmm(s, layer(m)), s * 2, s.to_dense()]
+out = [str(t.dtype) for t in found]
+""",
     "a sparse leaf learns": """
 a = s.clone().requires_grad_()
 for _ in range(3):

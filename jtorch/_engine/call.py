@@ -188,7 +188,9 @@ def apply(op, args, attrs):
     try:
         made, node, strided = compute(op, args, attrs)
     except SparseOperand:
-        return of_sparse(op, args, attrs)
+        if autocast is None:
+            return of_sparse(op, args, attrs)
+        return autocast.suspended(of_sparse, op, autocast(op, args, attrs), attrs)
     if made.__class__ is Value:
         if node is None:
             t = wrap(made)

@@ -232,6 +232,12 @@ def _extreme(terms, rows, count, sign):
 
 
 @composite("p")
+def masked_product(mat1, mat2):
+    """mat1 @ mat2 where the gradient of a sparse matrix is one at its own indices."""
+    return product(mat1, mat2, masked=True)
+
+
+@composite("p")
 def sparse_mm(mat1, mat2, reduce=None):
     """mat1 @ mat2, of which one is sparse; the gradient of a sparse matrix is sparse too.
 
@@ -242,7 +248,7 @@ def sparse_mm(mat1, mat2, reduce=None):
         return mat1.mm(mat2)
     if reduce is not None:
         return _reduced(mat1, mat2, reduce)
-    return product(mat1, mat2, masked=True)
+    return masked_product(mat1, mat2)
 
 
 def _reduced(s, dense, reduce):
