@@ -11,6 +11,7 @@ import jtorch
 from compat_tests.sparse import expressions
 from compat_tests.sparse.expressions import listed
 from compat_tests.sparse.observe import compare, gradients, space_of
+from jtorch._engine.config import settings
 
 BLOCKS = {
     "facts": listed(expressions.FACTS),
@@ -43,6 +44,15 @@ def test_text(source):
 
 @pytest.mark.parametrize("name", expressions.PROGRAMS)
 def test_program(name):
+    compare(expressions.PROGRAMS[name])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a graph network", "optim.SparseAdam(list(e.parameters()), lr=0.1)", "a sparse leaf learns"],
+)
+def test_program_compiled_as_a_whole(name, monkeypatch):
+    monkeypatch.setattr(settings, "tier", "hot")
     compare(expressions.PROGRAMS[name])
 
 

@@ -8,8 +8,8 @@ from .._engine.autocast import FULL, LOWER, RESULT, WIDEST
 _LOWER = """
 _convolution addbmm addmm attention_values attention_weights baddbmm bmm conv1d conv2d conv3d
 conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution cov_of linear lstm
-masked_product matmul mm prelu rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention sparse_addmm
-vecdot
+masked_product matmul mm prelu rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell
+scaled_dot_product_attention sparse_addmm vecdot
 """
 
 _FULL = """
