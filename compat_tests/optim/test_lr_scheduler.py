@@ -20,6 +20,7 @@ class Power:
         return self.base**epoch
 
 
+CHAIN = "S.ChainedScheduler([S.ConstantLR(o, 0.1, 3), S.ExponentialLR(o, 0.9)])"
 SCHEDULERS = [
     "S.LambdaLR(o, lambda e: 0.9 ** e)",
     "S.LambdaLR(o, [lambda e: 1 / (e + 1), Power(0.5)])",
@@ -47,19 +48,30 @@ SCHEDULERS = [
     "S.OneCycleLR(o, 0.3, total_steps=20, three_phase=True, pct_start=0.4)",
     "S.SequentialLR(o, [S.ConstantLR(o, 0.1, 2), S.ExponentialLR(o, 0.9)], [3])",
     "S.SequentialLR(o, [S.LinearLR(o, 0.1), S.CosineAnnealingLR(o, 4), S.StepLR(o, 2)], [5, 9])",
-    "S.ChainedScheduler([S.ConstantLR(o, 0.1, 3), S.ExponentialLR(o, 0.9)])",
+    "S.SequentialLR(o, [S.LinearLR(o, 0.01, 1.0, 9), S.CosineAnnealingWarmRestarts(o, 9, 2)], [9])",
+    "S.SequentialLR(o, [S.LinearLR(o, 0.01, 1.0, 9), S.OneCycleLR(o, 0.2, 60)], [9])",
+    f"S.SequentialLR(o, [{CHAIN}, S.StepLR(o, 2)], [9])",
+    "S.SequentialLR(o, [S.SequentialLR(o, [S.StepLR(o, 2), S.LinearLR(o)], [4])], [])",
+    CHAIN,
+    "S.ChainedScheduler([S.SequentialLR(o, [S.ConstantLR(o), S.StepLR(o, 2)], [3])])",
+    "S.MultiplicativeLR(o, [lambda e: 0.95, lambda e: 0.9])",
+    "S.OneCycleLR(o, 0.3, 61, base_momentum=0.8, max_momentum=0.9, div_factor=9)",
+    "S.OneCycleLR(o, 0.3, 61, cycle_momentum=False, final_div_factor=100)",
+    "S.CyclicLR(o, 0.01, 0.2, 4, base_momentum=[0.7, 0.6], max_momentum=0.95)",
+    "S.CyclicLR(o, 0.01, 0.2, 5, scale_mode='iterations', scale_fn=Power(0.99))",
 ]
 
 
-def optimizer(lib, name="SGD"):
+def optimizer(lib, name="SGD", tensor=False):
     params = [lib.nn.Parameter(lib.ones(2)) for _ in range(2)]
-    groups = [{"params": params[:1]}, {"params": params[1:], "lr": 0.05}]
+    rates = [lib.tensor(r, dtype=lib.float64) if tensor else r for r in (0.1, 0.05)]
+    groups = [{"params": params[:1]}, {"params": params[1:], "lr": rates[1]}]
     options = {"momentum": 0.9} if name == "SGD" else {}
-    return getattr(lib.optim, name)(groups, lr=0.1, **options)
+    return getattr(lib.optim, name)(groups, lr=rates[0], **options)
 
 
-def build(lib, source, name="SGD"):
-    opt = optimizer(lib, name)
+def build(lib, source, name="SGD", tensor=False):
+    opt = optimizer(lib, name, tensor)
     return opt, eval(source, {"S": lib.optim.lr_scheduler, "o": opt, "Power": Power})
 
 
@@ -68,15 +80,50 @@ def snapshot(opt, scheduler):
     return [[float(g["lr"]) for g in opt.param_groups], scheduler.get_last_lr(), momenta]
 
 
-def plain_state(state):
-    kept = {k: v for k, v in state.items() if not k.startswith("_scale_fn") and "within" not in k}
-    return repr(sorted(kept.items(), key=lambda kv: kv[0]))
-
-
 def flat(value):
     if isinstance(value, (list, tuple)):
         return [x for v in value for x in flat(v)]
     return [value]
+
+
+def plain(lib, value):
+    """A state dict without tensors and functions."""
+    if isinstance(value, lib.Tensor):
+        return ["tensor", *plain(lib, [value.tolist()])]
+    if isinstance(value, (list, tuple)):
+        return [plain(lib, v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): plain(lib, v) for k, v in value.items()}
+    if isinstance(value, float):
+        return float(f"{value:.10g}")
+    return "function" if callable(value) else value
+
+
+def sixty_steps(lib, source, name, tensor):
+    """Rates and momenta of sixty steps, the state, and what was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        seen = []
+        try:
+            opt, scheduler = build(lib, source, name, tensor)
+            for step in range(60):
+                if step:
+                    opt.step()
+                scheduler.step()
+                seen.append(plain(lib, snapshot(opt, scheduler)))
+            seen.append(plain(lib, scheduler.state_dict()))
+        except ValueError as error:
+            # a cycle that is over
+            seen.append(str(error))
+    return seen, [(w.category, str(w.message)) for w in caught]
+
+
+@pytest.mark.parametrize("name, tensor", [("SGD", False), ("SGD", True), ("Adam", False)])
+@pytest.mark.parametrize("source", SCHEDULERS)
+def test_sixty_steps(source, name, tensor):
+    """Everything that can be seen of sixty steps, the first of them in the wrong order."""
+    want, got = (sixty_steps(lib, source, name, tensor) for lib in LIBS)
+    assert got == want
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
