@@ -455,3 +455,72 @@ def test_from_optax():
     train(jtorch, resumed, again, 3)
     for a, b in zip(values(expected), values(again)):
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+
+
+def test_lent_parameters_and_state():
+    """swap_in_optimizer_params_and_state: a step on other tensors, written in place."""
+    seen = []
+    for lib in LIBS:
+        params = parameters(lib)
+        opt = lib.optim.Adam(params, lr=0.1)
+        train(lib, opt, params, 2)
+        before = values(params)
+        others = {str(k): p.detach().clone() + 1 for k, p in enumerate(params)}
+        state = opt.state_dict()
+        state["state"] = {
+            k: {n: t.clone() for n, t in v.items()} for k, v in state["state"].items()
+        }
+        state["param_groups"][0]["lr"] = 0.5
+        with lib.optim.swap_in_optimizer_params_and_state(opt, others, state):
+            for p in others.values():
+                p.grad = lib.ones_like(p)
+            opt.step()
+        kept = [np.array_equal(a, b) for a, b in zip(before, values(params))]
+        assert all(kept) and opt.param_groups[0]["lr"] == 0.1
+        moments = [t.double().tolist() for v in state["state"].values() for t in v.values()]
+        seen.append((values(others.values()), moments))
+        for wrong in ({}, {**state, "state": []}, {**state, "param_groups": []}):
+            with pytest.raises(RuntimeError) as caught:
+                with lib.optim.swap_in_optimizer_params_and_state(opt, others, wrong):
+                    pass
+            seen[-1] += (str(caught.value),)
+    assert seen[0][2:] == seen[1][2:]
+    for a, b in zip((*seen[0][0], *seen[0][1]), (*seen[1][0], *seen[1][1])):
+        np.testing.assert_allclose(b, a, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_names_for_authors():
+    """What libraries import from torch.optim.optimizer to write optimisers of their own."""
+    seen = []
+    for lib in LIBS:
+        base = importlib.import_module(lib.__name__ + ".optim.optimizer")
+
+        class Own(base.Optimizer):
+            def __init__(self, params):
+                super().__init__(params, {"lr": 0.1, "differentiable": False})
+
+            @base._use_grad_for_differentiable
+            def step(self, closure=None, lib=lib):
+                self._cuda_graph_capture_health_check()
+                self._accelerator_graph_capture_health_check()
+                return lib.is_grad_enabled()
+
+        tensors = [lib.ones(1), lib.ones(1, dtype=lib.float64), lib.zeros(1)]
+        grouped = Own._group_tensors_by_device_and_dtype([tensors, tensors[::-1]], True)
+        log = [Own([lib.nn.Parameter(lib.ones(1))]).step()]
+        log += [
+            (str(k), [[t.item() for t in column] for column in lists], positions)
+            for k, (lists, positions) in grouped.items()
+        ]
+        log += [base._get_value(lib.tensor(3.0)), base._get_value(2), base._to_scalar(1.5)]
+        log += [base._default_to_fused_or_foreach(tensors, False, False)]
+        log += [base._get_capturable_supported_devices(), str(base._get_scalar_dtype())]
+        pair = [lib.ones(2, dtype=lib.complex64)], [lib.zeros(2, dtype=lib.complex64)]
+        base._view_as_real(*pair)
+        log += [tuple(t.shape) for column in pair for t in column]
+        seen.append(
+            (log, hasattr(base, "ParamsT"), sorted(n for n in dir(lib.optim) if n[0] != "_"))
+        )
+    assert seen[0][:2] == seen[1][:2]
+    assert not set(seen[0][2]) - set(seen[1][2])

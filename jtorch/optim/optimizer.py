@@ -13,6 +13,8 @@ from ..autograd import enable_grad, set_grad_enabled
 from ..nn.modules._removable import RemovableHandle
 from ..nn.modules._typename import typename
 from ..ops.registry import ops
+from ._authoring import *  # noqa: F403  (libraries import these names from here)
+from ._authoring import Authoring, _get_capturable_supported_devices
 from ._check import check_fused, check_settings
 from ._state import NUMBERS, ParamState
 
@@ -97,10 +99,9 @@ _ADDED = {
     "momentum": 0,
     "nesterov": False,
 }
-_CAPTURABLE = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
 
 
-class Optimizer:
+class Optimizer(Authoring):
     """Base class of all optimisers.
 
     params: tensors, (name, tensor) pairs, or dicts that define parameter groups with settings of
@@ -395,12 +396,11 @@ class Optimizer:
         return [(count, params) for (count, _), params in batches.items()]
 
     def _check_capturable(self, params):
-        for p in params:
-            if p.device.type not in _CAPTURABLE:
-                raise AssertionError(
-                    f"If capturable=True, {self._captured} must be on supported devices: "
-                    f"{_CAPTURABLE}."
-                )
+        known = _get_capturable_supported_devices()
+        if any(p.device.type not in known for p in params):
+            raise AssertionError(
+                f"If capturable=True, {self._captured} must be on supported devices: {known}."
+            )
 
     def _buffers(self, group):
         """Names of the state tensors that the operation takes and gives; None for one that the
