@@ -25,6 +25,7 @@ FLOORS = {
     "backends": 3,
     "cpu": 3,
     "cuda": 3,
+    "distributed": 3,
     "fft": 3,
     "func": 3,
     "legacy": 3,

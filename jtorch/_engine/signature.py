@@ -378,15 +378,20 @@ def trace(fn, structs):
         raise
 
 
+_NO_MESH = jax.sharding.AbstractMesh((), ())
+
+
 def _make_jaxpr(fn, structs):
     """`jax.make_jaxpr` for flat arguments, at half its cost: no trees, no cache keyed on the
     function.
     """
     debug = linear_util.DebugInfo("jtorch", "an operation", None, None)
     wrapped = linear_util.wrap_init(lambda *arrays: list(fn(*arrays)), debug_info=debug)
-    jaxpr, _, consts = trace_to_jaxpr_dynamic(
-        wrapped, [ShapedArray(s.shape, s.dtype) for s in structs]
-    )
+    # Under a shard_map, JAX would write that mesh into the jaxpr, which serves elsewhere too.
+    with jax.sharding.use_abstract_mesh(_NO_MESH):
+        jaxpr, _, consts = trace_to_jaxpr_dynamic(
+            wrapped, [ShapedArray(s.shape, s.dtype) for s in structs]
+        )
     return ClosedJaxpr(jaxpr, consts)
 
 

@@ -1,6 +1,7 @@
 """Batch normalisation layers."""
 
 from ..._engine.dtypes import int64
+from ...distributed.distributed_c10d import ProcessGroup, is_initialized
 from ...ops.registry import ops
 from .. import functional as F
 from .. import init
@@ -221,7 +222,13 @@ class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation over all processes; here there is one, so the local batch."""
+    """Batch normalisation by the statistics of the batch on all devices together.
+
+    In one process outside any mapping, the input is the whole batch. Under `jax.shard_map` (of
+    `jtorch.to_jax(...)`) every device has a part of the batch; the statistics, running ones
+    included, are then those of all parts. process_group: the mesh axis, or a tuple of them, along
+    which the batch lies; None means all axes mapped over.
+    """
 
     def __init__(
         self,
@@ -245,12 +252,34 @@ class SyncBatchNorm(_BatchNorm):
         if input.dim() < 2:
             raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
 
+    def _check_non_zero_input_channels(self, input):
+        if input.size(1) == 0:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
     def forward(self, input):
         """Normalise each channel (dimension 1) of `input`; the shape stays."""
         self._check_input_dim(input)
-        if input.size(1) == 0:
-            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
-        return super().forward(input)
+        self._check_non_zero_input_channels(input)
+        if not self.training:
+            return super().forward(input)
+        factor = self._average_factor()
+        axes = self.process_group
+        if is_initialized() and (axes is None or isinstance(axes, ProcessGroup)):
+            # As torch: this is for accelerators.
+            if input.device.type in ("cpu", "meta"):
+                raise ValueError(
+                    "SyncBatchNorm expected input tensor to be on GPU or XPU or privateuseone"
+                )
+        return ops.sync_batch_norm(
+            input,
+            self.running_mean if self.track_running_stats else None,
+            self.running_var if self.track_running_stats else None,
+            self.weight,
+            self.bias,
+            factor,
+            self.eps,
+            None if isinstance(axes, ProcessGroup) else axes,
+        )
 
     @classmethod
     def convert_sync_batchnorm(cls, module, process_group=None):

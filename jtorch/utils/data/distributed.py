@@ -1,8 +1,8 @@
 """The sampler that gives each of several processes its own share of a dataset."""
 
 import math
-import os
 
+from ... import distributed as dist
 from ._draws import seeded
 from .sampler import Sampler
 
@@ -19,8 +19,8 @@ class DistributedSampler(Sampler):
     def __init__(
         self, dataset, num_replicas=None, rank=None, shuffle=True, seed=0, drop_last=False
     ):
-        num_replicas = _setting("WORLD_SIZE", num_replicas)
-        rank = _setting("RANK", rank)
+        num_replicas = dist.get_world_size() if num_replicas is None else num_replicas
+        rank = dist.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise ValueError(
                 f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"
@@ -56,15 +56,3 @@ class DistributedSampler(Sampler):
     def set_epoch(self, epoch):
         """Choose the shuffle of an epoch; without it every epoch has the same order."""
         self.epoch = epoch
-
-
-def _setting(name, given):
-    """A process-group setting: the one given, or what the launcher put into the environment."""
-    if given is not None:
-        return given
-    if name not in os.environ:
-        raise ValueError(
-            "Default process group has not been initialized, please make sure to call "
-            "init_process_group."
-        )
-    return int(os.environ[name])
