@@ -323,11 +323,11 @@ def sparse_resize_and_clear_(self, size, sparse_dim, dense_dim):
     return _resize(self, tuple(size), sparse_dim, dense_dim, keep=False)
 
 
-@composite("m")
-def resize_as_sparse_(self, the_template):
+@composite("f m")
+def resize_as_sparse_(input, the_template):
     """Give a sparse COO tensor the size of another, in place."""
     shape = tuple(the_template.shape)
-    return _resize(self, shape, the_template.sparse_dim(), the_template.dense_dim(), keep=True)
+    return _resize(input, shape, the_template.sparse_dim(), the_template.dense_dim(), keep=True)
 
 
 def _resize(t, size, sparse_dim, dense_dim, keep):
