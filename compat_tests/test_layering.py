@@ -20,6 +20,7 @@ FLOORS = {
     "_engine": 1,
     "ops": 2,
     "_settings": 3,
+    "_streams": 3,
     "amp": 3,
     "autograd": 3,
     "backends": 3,

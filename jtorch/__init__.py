@@ -16,12 +16,13 @@ from . import ops as _declared
 from ._engine import dtypes as _dtypes
 from ._engine.device import device, set_default_device
 from ._engine.dtypes import can_cast, dtype, get_default_dtype, promote_types
-from ._engine.errors import OutOfMemoryError
+from ._engine.errors import AcceleratorError, FatalError, JITException, OutOfMemoryError
 from ._engine.interop import from_dlpack, from_jax, to_jax
 from ._engine.formats import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    legacy_contiguous_format,
     memory_format,
     preserve_format,
 )
@@ -30,13 +31,24 @@ from ._engine.size import Size
 from ._engine.layouts import LAYOUTS as _LAYOUTS
 from ._engine.tensor import Tensor
 from ._engine.layouts import _Layout as layout
+from ._control_flow import cond, while_loop
 from ._settings import (
     are_deterministic_algorithms_enabled,
+    compiled_with_cxx11_abi,
     get_default_device,
+    get_deterministic_debug_mode,
+    get_device_module,
+    get_file_path,
     get_float32_matmul_precision,
     get_num_interop_threads,
     get_num_threads,
+    has_lapack,
+    has_mkl,
+    has_openmp,
+    has_spectral,
+    init_num_threads,
     is_complex,
+    is_deterministic_algorithms_warn_only_enabled,
     is_floating_point,
     is_nonzero,
     is_signed,
@@ -44,16 +56,21 @@ from ._settings import (
     is_tensor,
     is_warn_always_enabled,
     numel,
+    prepare_multiprocessing_environment,
     result_type,
     set_default_dtype,
     set_default_tensor_type,
+    set_deterministic_debug_mode,
     set_float32_matmul_precision,
+    set_flush_denormal,
     set_num_interop_threads,
     set_num_threads,
     set_warn_always,
+    thread_safe_generator,
     use_deterministic_algorithms,
     version,
 )
+from ._streams import Event, Stream
 from ._symbolic import (
     SymBool,
     SymFloat,
@@ -62,12 +79,19 @@ from ._symbolic import (
     _check,
     _check_index,
     _check_is_size,
+    _check_tensor_all,
+    _check_tensor_all_with,
     _check_value,
+    _check_with,
     sym_float,
+    sym_fresh_size,
     sym_int,
+    sym_ite,
     sym_max,
     sym_min,
     sym_not,
+    sym_sqrt,
+    sym_sum,
 )
 from .types_info import finfo, iinfo
 
@@ -79,6 +103,7 @@ globals().update(_LAYOUTS)
 globals().update(legacy.legacy_types("cpu"))
 
 from . import (
+    accelerator,
     amp,
     autograd,
     backends,
@@ -87,6 +112,8 @@ from . import (
     cuda,
     distributed,
     fft,
+    functional,
+    futures,
     jit,
     linalg,
     masked,
@@ -94,20 +121,32 @@ from . import (
     nn,
     onnx,
     optim,
+    overrides,
     random,
     return_types,
     signal,
     sparse,
     special,
+    storage,
     types,
     utils,
     xpu,
 )
-from .amp import autocast
+from .amp import GradScaler, autocast
 from .amp._switches import *
 from .autograd import enable_grad, inference_mode, no_grad, set_grad_enabled
-from .autograd.grad_mode import is_anomaly_enabled, is_grad_enabled, is_inference_mode_enabled
+from .autograd.grad_mode import (
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    set_anomaly_enabled,
+)
 from .compiler import compile
+from .futures import Future, fork, wait
+from .overrides import DisableTorchFunction, DisableTorchFunctionSubclass
+from .storage import TypedStorage, UntypedStorage
+from ._quantised import qscheme
 from .random import (
     Generator,
     default_generator,
@@ -117,7 +156,7 @@ from .random import (
     seed,
     set_rng_state,
 )
-from . import _ops, hub, serialization
+from . import _ops, _quantised, hub, serialization, torch_version
 from .serialization import load, save
 from ._alias import install, uninstall
 
@@ -127,13 +166,16 @@ _gc.freeze()
 if _collecting:
     _gc.enable()
 
+globals().update(_quantised.SCHEMES)
+globals().update(storage.LEGACY)
+
 inf = _math.inf
 nan = _math.nan
 pi = _math.pi
 e = _math.e
 newaxis = None
 
-__version__ = version.__version__
+__version__ = torch_version.__version__
 # jtorch's own version; __version__ is that of the PyTorch API, which libraries compare.
 JTORCH_VERSION = "0.1.0"
 __all__ = sorted(n for n in globals() if not n.startswith("_"))

@@ -1,6 +1,8 @@
 """Questions about tensors and process-wide settings at the top of the namespace."""
 
+import importlib
 import os
+import pathlib
 import types
 
 from ._engine import device as devices
@@ -8,6 +10,7 @@ from ._engine import dtypes
 from ._engine.signature import PYTHON_NUMBERS, forget_signatures
 from ._engine.tensor import Tensor
 from .ops.copy import legacy_dtype
+from .ops.methods import UntypedStorage
 from .ops.promotion import common_dtype
 
 # The PyTorch release whose behaviour jtorch follows where releases differ, as libraries ask for it.
@@ -16,15 +19,18 @@ version.__version__ = "2.13.0"
 version.cuda = version.hip = version.git_version = None
 version.debug = False
 
+# What LAPACK, MKL, OpenMP and FFT give is there, by other means.
+has_lapack = has_mkl = has_openmp = has_spectral = True
 
-def is_tensor(obj):
+
+def is_tensor(obj, /):
     """True for tensors."""
     return isinstance(obj, Tensor)
 
 
-def is_storage(obj):
-    """False: storages are not objects of their own in jtorch."""
-    return False
+def is_storage(obj, /):
+    """True for what `Tensor.storage` and `Tensor.untyped_storage` give."""
+    return isinstance(obj, UntypedStorage)
 
 
 def _dtype_of(input):
@@ -59,9 +65,12 @@ def numel(input):
     return input.numel()
 
 
-def result_type(tensor1, tensor2):
+def result_type(tensor=None, other=None, *, scalar=None, scalar1=None, scalar2=None):
     """The dtype an arithmetic operation on the two (tensors or numbers) gives."""
-    return common_dtype([_aval(tensor1), _aval(tensor2)])
+    given = [v for v in (tensor, other, scalar, scalar1, scalar2) if v is not None]
+    if len(given) != 2:
+        raise TypeError("result_type() received an invalid combination of arguments")
+    return common_dtype([_aval(v) for v in given])
 
 
 def _aval(x):
@@ -72,13 +81,13 @@ for _name in ("is_floating_point", "is_complex", "is_signed"):
     setattr(Tensor, _name, globals()[_name])
 
 
-def set_default_dtype(d):
+def set_default_dtype(d, /):
     """Set the type that Python floats become."""
     dtypes.set_default_dtype(d)
     forget_signatures()
 
 
-def set_default_tensor_type(t):
+def set_default_tensor_type(t, /):
     """Set the default type by a legacy tensor type or its name."""
     set_default_dtype(legacy_dtype(t) if isinstance(t, str) else t.dtype)
 
@@ -93,6 +102,7 @@ _threads = {
     "inter": os.cpu_count() or 1,
     "precision": "highest",
     "deterministic": False,
+    "warn_only": False,
     "warn": False,
 }
 
@@ -139,6 +149,7 @@ def set_float32_matmul_precision(precision):
 def use_deterministic_algorithms(mode, *, warn_only=False):
     """Accepted: the same program gives the same numbers in every run anyway."""
     _threads["deterministic"] = bool(mode)
+    _threads["warn_only"] = bool(warn_only)
 
 
 def are_deterministic_algorithms_enabled():
@@ -146,9 +157,91 @@ def are_deterministic_algorithms_enabled():
     return _threads["deterministic"]
 
 
-def set_warn_always(on):
+def is_deterministic_algorithms_warn_only_enabled():
+    """What `use_deterministic_algorithms` was told of `warn_only`."""
+    return _threads["warn_only"]
+
+
+_DEBUG_MODES = ("default", "warn", "error")
+
+
+def set_deterministic_debug_mode(debug_mode):
+    """`use_deterministic_algorithms` by a number or a name: "default", "warn", "error"."""
+    if not isinstance(debug_mode, (int, str)):
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if isinstance(debug_mode, str):
+        if debug_mode not in _DEBUG_MODES:
+            raise RuntimeError(
+                "invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got "
+                f"{debug_mode}"
+            )
+        debug_mode = _DEBUG_MODES.index(debug_mode)
+    if debug_mode not in (0, 1, 2):
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}"
+        )
+    use_deterministic_algorithms(debug_mode > 0, warn_only=debug_mode == 1)
+
+
+def get_deterministic_debug_mode():
+    """0, 1 or 2: what `set_deterministic_debug_mode` was told."""
+    if not _threads["deterministic"]:
+        return 0
+    return 1 if _threads["warn_only"] else 2
+
+
+def get_device_module(device=None):
+    """The module of a device's type, such as `torch.cuda`; of the accelerator's, or the CPU's, by
+    default.
+
+    Raises RuntimeError for a type that has none.
+    """
+    if isinstance(device, devices.device):
+        kind = device.type
+    elif isinstance(device, str):
+        kind = devices.device(device).type
+    elif device is None:
+        kind = "cuda" if devices.accelerator_type() == "cuda" else "cpu"
+    else:
+        raise RuntimeError(f"Invalid value of device '{device}', expect torch.device, str, or None")
+    try:
+        return importlib.import_module(f"{__package__}.{kind}")
+    except ModuleNotFoundError:
+        raise RuntimeError(
+            f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'."
+        ) from None
+
+
+def set_flush_denormal(mode):
+    """False: whether tiny numbers become zero is up to XLA and NumPy."""
+    return False
+
+
+def init_num_threads():
+    """Nothing to do: XLA's threads are there already."""
+
+
+def prepare_multiprocessing_environment(path):
+    """Nothing to do: JAX prepares its own environment."""
+
+
+def get_file_path(*path_components):
+    """A path below the folder in which the package lies."""
+    return str(pathlib.Path(__file__).parents[1].joinpath(*path_components))
+
+
+def thread_safe_generator():
+    """None: as in the main thread of PyTorch's loaders, the default generator is meant."""
+
+
+def compiled_with_cxx11_abi():
+    """True, as for all of PyTorch's own binaries today."""
+    return True
+
+
+def set_warn_always(b, /):
     """Whether warnings repeat."""
-    _threads["warn"] = bool(on)
+    _threads["warn"] = bool(b)
 
 
 def is_warn_always_enabled():

@@ -1,5 +1,7 @@
 """Symbolic numbers and assertions: shapes are always plain ints here."""
 
+import math
+
 from ._engine.tensor import Tensor
 
 
@@ -30,7 +32,52 @@ def sym_not(a):
     return not a
 
 
-sym_max, sym_min = max, min
+def sym_ite(b, t, f):
+    """`t` if `b`, else `f`."""
+    return t if b else f
+
+
+def sym_sum(args):
+    """The sum of numbers."""
+    return sum(args)
+
+
+def sym_sqrt(a):
+    """The square root of a number."""
+    return math.sqrt(a)
+
+
+def sym_fresh_size(expr):
+    """The number."""
+    return int(expr)
+
+
+def sym_max(a, b):
+    """The greater of two numbers."""
+    return max(a, b)
+
+
+def sym_min(a, b):
+    """The lesser of two numbers."""
+    return min(a, b)
+
+
+def _check_with(error_type, cond, message):
+    """Raise an exception with `message()` unless the condition holds."""
+    if not cond:
+        raise error_type("Expected cond to be True" if message is None else message())
+
+
+def _check_tensor_all(cond, message=None):
+    """Raise RuntimeError with `message()` unless every element of a tensor is true."""
+    _check_tensor_all_with(RuntimeError, cond, message)
+
+
+def _check_tensor_all_with(error_type, cond, message=None):
+    """Raise an exception with `message()` unless every element of a tensor is true."""
+    if not isinstance(cond, Tensor):
+        raise TypeError(f"cond must be a tensor, but got {type(cond)}")
+    _check_with(error_type, bool(cond.all()), message)
 
 
 def _check(cond, message=None):

@@ -168,8 +168,7 @@ def _versions(used, args):
     return found
 
 
-def version_of(t):
-    """What the tape keeps of a tensor to notice that it was modified."""
+def _version_of(t):
     cell = t._vc
     edge = t._edge
     if edge is not None:
@@ -198,7 +197,7 @@ def apply(op, args, attrs):
         else:
             t = wrap(made, (node, 0))
             if op.saves_out:
-                node.versions = [version_of(t)]
+                node.versions = [_version_of(t)]
         if strided:
             t = _laid_out(op, t, args)
         return [t] if op.multi else t
@@ -413,7 +412,7 @@ def inplace(op, t, args, attrs):
         )
     _overwrite(t, wrap(made, None if node is None else (node, 0)))
     if node is not None and op.saves_out:
-        node.versions = [version_of(t)]
+        node.versions = [_version_of(t)]
     return t
 
 

@@ -108,6 +108,10 @@ def _parse(type, index):
     return name, index
 
 
+# Functions whose argument is called `device`, as torch calls it, still have the class.
+_device = device
+
+
 class _State(threading.local):
     def __init__(self):
         self.stack = []
@@ -126,9 +130,9 @@ def default_device():
     return _default[0] or cpu
 
 
-def set_default_device(d):
+def set_default_device(device):
     """Set the device that new tensors are made on; None restores the CPU."""
-    _default[0] = None if d is None else device(d)
+    _default[0] = None if device is None else _device(device)
 
 
 def platform_devices(type):

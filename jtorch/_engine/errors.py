@@ -7,3 +7,15 @@ class LinAlgError(RuntimeError):
 
 class OutOfMemoryError(RuntimeError):
     """The device has no memory left for an allocation."""
+
+
+class AcceleratorError(RuntimeError):
+    """A device reported an error."""
+
+
+class JITException(Exception):
+    """What a script of `torch.jit` raised; jtorch runs scripts as the Python they are."""
+
+
+class FatalError(Exception):
+    """An error after which nothing can go on."""

@@ -53,9 +53,10 @@ def to_jax(fn):
     return on_arrays
 
 
-def from_dlpack(source):
-    """A tensor over the memory of an object with the DLPack protocol."""
-    return from_jax(jax.dlpack.from_dlpack(source))
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor over the memory of an object with the DLPack protocol; with `copy`, over its own."""
+    target = None if device is None else devices.jax_device(devices.resolve(device))
+    return from_jax(jax.dlpack.from_dlpack(ext_tensor, device=target, copy=copy))
 
 
 def _dlpack(tensor, **options):

@@ -174,6 +174,16 @@ class detect_anomaly(_Switch):
         mode.anomaly = self._stack.pop()
 
 
+def set_anomaly_enabled(enabled, check_nan=True):
+    """Whether backward checks gradients for NaN."""
+    mode.anomaly = bool(enabled) and check_nan
+
+
+def is_anomaly_check_nan_enabled():
+    """True: there is no detection of anomalies that does not look for NaN."""
+    return True
+
+
 def is_anomaly_enabled():
     """True while backward checks gradients for NaN."""
     return mode.anomaly

@@ -18,7 +18,11 @@ def compile(
     backend="inductor",
     mode=None,
     options=None,
+    name=None,
     disable=False,
+    recompile_limit=None,
+    isolate_recompiles=False,
+    shapes_spec=None,
 ):
     """The function or module as it is; without one, a decorator that returns its function."""
     if model is None:

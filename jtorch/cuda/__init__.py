@@ -1,12 +1,13 @@
 """`torch.cuda`: GPUs, when JAX has some; on other machines everything says that there are none."""
 
 import contextlib
-import time
 import types
 
+from .. import _streams
 from .._engine import device as devices
 from .._engine import trace
 from .._engine.errors import OutOfMemoryError as OutOfMemoryError
+from .._streams import Event as Event
 from ..legacy import legacy_types, sparse_types
 from . import amp
 
@@ -151,63 +152,11 @@ def mem_get_info(device=None):
     return total - stats.get("bytes_in_use", 0), total
 
 
-class Stream:
-    """A stream. XLA orders the work by itself, so streams have no effect."""
+class Stream(_streams.Stream):
+    """A stream of a GPU. XLA orders the work by itself, so streams have no effect."""
 
     def __init__(self, device=None, priority=0, **kwargs):
-        self.device = device
-
-    def synchronize(self):
-        """Wait until everything recorded is computed."""
-        trace.synchronize()
-
-    def wait_stream(self, stream):
-        """No effect."""
-
-    def wait_event(self, event):
-        """No effect."""
-
-    def record_event(self, event=None):
-        """An event after everything recorded so far."""
-        event = event or Event()
-        event.record(self)
-        return event
-
-    def query(self):
-        """True: results are waited for when they are looked at."""
-        return True
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
-
-
-class Event:
-    """A point in time, measured by the host after waiting for the device."""
-
-    def __init__(self, enable_timing=False, blocking=False, interprocess=False):
-        self._at = None
-
-    def record(self, stream=None):
-        """Note the time at which everything recorded so far is computed."""
-        trace.synchronize()
-        self._at = time.perf_counter()
-
-    def elapsed_time(self, end):
-        """Milliseconds until another event."""
-        return (end._at - self._at) * 1e3
-
-    def synchronize(self):
-        """Nothing to wait for."""
-
-    def wait(self, stream=None):
-        """No effect."""
-
-    def query(self):
-        """True once recorded."""
-        return self._at is not None
+        super().__init__(devices.device("cuda", _index(device)), priority)
 
 
 def current_stream(device=None):

@@ -5,6 +5,8 @@ repeats.
 import builtins
 import typing
 
+from ..futures import fork as fork
+from ..futures import wait as wait
 from ..nn.modules.module import Module
 
 
@@ -59,16 +61,6 @@ def isinstance(obj, target_type):
 def annotate(the_type, the_value):
     """The value."""
     return the_value
-
-
-def fork(func, *args, **kwargs):
-    """Run the function now; `wait` gives its result."""
-    return func(*args, **kwargs)
-
-
-def wait(future):
-    """What `fork` returned."""
-    return future
 
 
 class _Final:

@@ -1,6 +1,9 @@
 """The functions of `torch.nn.functional`: those that the operations declare for it."""
 
-from ..ops.registry import public
+import enum
+
+from .._engine import dtypes
+from ..ops.registry import ops, public
 
 GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
@@ -8,21 +11,82 @@ GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
 globals().update(public["nn.functional"])
 
 
-def _unsupported(name, instead):
-    """A function that exists in torch and says that jtorch has nothing in its place."""
+def grouped_mm(mat_a, mat_b, *, offs=None, bias=None, out_dtype=None):
+    """A product for each group of rows, columns or inner positions, which end where `offs` says.
 
-    def function(*args, **kwargs):
-        raise NotImplementedError(
-            f"torch.nn.functional.{name} is not supported by jtorch; use {instead} instead"
-        )
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Not supported: raises NotImplementedError. Use {instead}."
-    return function
+    Shapes: (rows, k) and (groups, k, n), or (groups, m, k) and (k, columns), or (m, inner) and
+    (inner, n), with `offs` (groups,) int32; or both 3-D without it.
+    """
+    return ops._grouped_mm(mat_a, mat_b, offs, bias, out_dtype)
 
 
-grouped_mm = _unsupported("grouped_mm", "torch.bmm, or torch.mm for each group")
-scaled_mm = _unsupported("scaled_mm", "torch.mm on tensors that were scaled before")
-scaled_grouped_mm = _unsupported("scaled_grouped_mm", "torch.mm for each group")
+class ScalingType(enum.IntEnum):
+    """What one scale of `scaled_mm` is for."""
 
-__all__ = sorted(n for n in globals() if not n.startswith("_") and n != "public")
+    TensorWise = 0
+    RowWise = 1
+    BlockWise1x16 = 2
+    BlockWise1x32 = 3
+    BlockWise1x128 = 4
+    BlockWise128x128 = 5
+
+
+class SwizzleType(enum.IntEnum):
+    """In what order `scaled_mm` finds its scales in memory."""
+
+    NO_SWIZZLE = 0
+    SWIZZLE_32_4_4 = 1
+
+
+def _listed(value):
+    return [] if value is None else value if isinstance(value, (list, tuple)) else [value]
+
+
+def scaled_mm(
+    mat_a,
+    mat_b,
+    scale_a,
+    scale_recipe_a,
+    scale_b,
+    scale_recipe_b,
+    swizzle_a=None,
+    swizzle_b=None,
+    bias=None,
+    output_dtype=dtypes.bfloat16,
+    contraction_dim=(),
+    use_fast_accum=False,
+):
+    """(mat_a * scale_a) @ (mat_b * scale_b) + bias of 8-bit floats, (m, k) and (k, n).
+
+    What the scales are for follows from their shapes; the recipes are PyTorch's names for it.
+    Raises NotImplementedError for swizzled scales and for scales of two levels.
+    """
+    a = (_listed(scale_a), _listed(scale_recipe_a), _listed(swizzle_a))
+    b = (_listed(scale_b), _listed(scale_recipe_b), _listed(swizzle_b))
+    return ops._scaled_mm_v2(mat_a, mat_b, *a, *b, bias, output_dtype, contraction_dim)
+
+
+def scaled_grouped_mm(
+    mat_a,
+    mat_b,
+    scale_a,
+    scale_recipe_a,
+    scale_b,
+    scale_recipe_b,
+    swizzle_a=None,
+    swizzle_b=None,
+    bias=None,
+    offs=None,
+    output_dtype=dtypes.bfloat16,
+    contraction_dim=(),
+    use_fast_accum=False,
+):
+    """Not supported: raises NotImplementedError. Use `grouped_mm` of matrices that were scaled."""
+    raise NotImplementedError(
+        "torch.nn.functional.scaled_grouped_mm is not supported by jtorch; use grouped_mm on "
+        "matrices that were scaled before"
+    )
+
+
+_OURS = ("dtypes", "enum", "ops", "public")
+__all__ = sorted(n for n in globals() if not n.startswith("_") and n not in _OURS)

@@ -298,7 +298,7 @@ def softshrink(input: T, lambd: float = 0.5):
     return select(inside, 0.0, select(input > 0, input - lambd, input + lambd))
 
 
-@op(DEFAULT, accepts="uif", variants="f", saves="out")
+@op(DEFAULT, accepts="uif", variants="f o", saves="out")
 def threshold(input: T, threshold: float, value: float):
     """x where x > threshold, else value."""
     return select(input <= threshold, value, input)
@@ -399,9 +399,12 @@ def F_leaky_relu_(input, negative_slope=0.01):
 
 
 @composite("F", name="elu_")
-def F_elu_(input, alpha=1.0):
-    """`elu` in the memory of `input`."""
-    return _into(ops.elu, input, True, alpha)
+def F_elu_(input, alpha=1.0, scale=1, input_scale=1):
+    """`elu` in the memory of `input`; scaled, of the scaled input."""
+    if scale == input_scale == 1:
+        return _into(ops.elu, input, True, alpha)
+    scaled = (input * input_scale).clamp(max=0).expm1() * (alpha * scale)
+    return _into(ops.where, input > 0, False, input * scale, scaled)
 
 
 @composite("F", name="hardtanh_")
@@ -435,7 +438,7 @@ def F_relu_(input):
 
 
 @composite("S", name="softmax")
-def special_softmax(input, dim, *, dtype=None):
+def special_softmax(input, dim, dtype=None):
     """torch.special's name for `softmax`."""
     return ops.softmax(input, dim, dtype)
 

@@ -66,8 +66,11 @@ def contiguous(input, memory_format=contiguous_format):
 
 
 @composite("m")
-def copy_(self, src, non_blocking=False):
-    """Overwrite the tensor with `src`, broadcast and converted."""
+def copy_(self, src=None, non_blocking=False, *, other=None):
+    """Overwrite the tensor with `src`, broadcast and converted; it may be a number."""
+    src = other if src is None else src
+    if isinstance(src, (int, float, complex)):
+        src = ops.scalar_tensor(src, dtype=self.dtype, device=self.device)
     if not isinstance(src, Tensor):
         raise TypeError(
             f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}"
@@ -522,15 +525,15 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
 
 
 @composite("f m")
-def resize_as_(self, the_template, *, memory_format=contiguous_format):
+def resize_as_(input, the_template, *, memory_format=contiguous_format):
     """Change the sizes in place to those of `the_template`."""
-    return ops.resize_in_place(self, *the_template.shape, memory_format=memory_format)
+    return ops.resize_in_place(input, *the_template.shape, memory_format=memory_format)
 
 
 @composite("m", name="resize_")
-def resize_in_place(self, *size, memory_format=contiguous_format):
+def resize_in_place(self, *args, size=None, memory_format=contiguous_format):
     """Change the sizes in place; elements that remain keep their order in the storage."""
-    size = sizes(size)
+    size = sizes(args if size is None else (size,))
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     if size == self._aval.shape:

@@ -53,12 +53,12 @@ def _cholesky(a, upper, name):
 
 
 @op(SAME, variants="L o", name="cholesky", grad_name="LinalgCholeskyExBackward0")
-def linalg_cholesky(A: T, *, upper: bool = False):
-    """The lower (or upper) triangular L with `L @ L^H = A`, for positive-definite A (*, n, n).
+def linalg_cholesky(input: T, *, upper: bool = False):
+    """The lower (or upper) triangular L with `L @ L^H = input`, for a positive-definite (*, n, n).
 
     Raises LinAlgError when a matrix is not positive-definite.
     """
-    return _cholesky(A, upper, "linalg.cholesky")
+    return _cholesky(input, upper, "linalg.cholesky")
 
 
 @op(SAME, variants="f m o")
@@ -68,10 +68,10 @@ def cholesky(input: T, upper: bool = False):
 
 
 @op(SAME, variants="L o", returns="L info")
-def cholesky_ex(A: T, *, upper: bool = False, check_errors: bool = False):
+def cholesky_ex(input: T, *, upper: bool = False, check_errors: bool = False):
     """The Cholesky factor, and an `info` that is positive where there is none."""
-    check_square("linalg.cholesky_ex", A)
-    factor = _factor(A, upper)
+    check_square("linalg.cholesky_ex", input)
+    factor = _factor(input, upper)
     failed = _failed(factor)
     if check_errors:
         guard(jnp.any(failed), LinAlgError, _NOT_POSITIVE)
@@ -90,27 +90,28 @@ def _with_factor(b, factor, upper):
 
 
 @op(SAME, variants="f m o")
-def cholesky_solve(B: T, L: T, upper: bool = False):
-    """X with `A @ X = B`, given the Cholesky factor of A."""
-    for name, x in (("b", B), ("u", L)):
+def cholesky_solve(input: T, input2: T, upper: bool = False):
+    """X with `A @ X = input`, given the Cholesky factor of A."""
+    for name, x in (("b", input), ("u", input2)):
         check(
             x.ndim >= 2,
             f"{name} should have at least 2 dimensions, but has {x.ndim} dimensions instead",
         )
     check(
-        B.shape[-2] == L.shape[-1],
+        input.shape[-2] == input2.shape[-1],
         "Incompatible matrix sizes for cholesky_solve: each A matrix is "
-        f"{L.shape[-1]} by {L.shape[-1]} but each b matrix is {B.shape[-2]} by {B.shape[-1]}",
+        f"{input2.shape[-1]} by {input2.shape[-1]} but each b matrix is {input.shape[-2]} by "
+        f"{input.shape[-1]}",
     )
-    return _with_factor(B, L, upper)
+    return _with_factor(input, input2, upper)
 
 
 @op(SAME, variants="f m o")
-def cholesky_inverse(L: T, upper: bool = False):
+def cholesky_inverse(input: T, upper: bool = False):
     """The inverse of A, given its Cholesky factor."""
-    check_matrix("cholesky_inverse", L)
-    eye = jnp.broadcast_to(jnp.eye(L.shape[-1], dtype=L.dtype), L.shape)
-    return _with_factor(eye, L, upper)
+    check_matrix("cholesky_inverse", input)
+    eye = jnp.broadcast_to(jnp.eye(input.shape[-1], dtype=input.dtype), input.shape)
+    return _with_factor(eye, input, upper)
 
 
 # ---- QR -----------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def qr(input, some=True):
     return return_type("qr", "Q R")(ops.qr_of(input, "reduced" if some else "complete"))
 
 
-@op(SAME, variants="f m L o", alias=("orgqr",))
+@op(SAME, variants="L o")
 def householder_product(input: T, tau: T):
     """The first columns of the product of Householder reflectors given by (input, tau)."""
     check_matrix("linalg.householder_product", input, "input")
@@ -164,6 +165,12 @@ def householder_product(input: T, tau: T):
         "tau.shape[-1]",
     )
     return reflected(input, tau, n)
+
+
+@composite("f m o")
+def orgqr(input, input2):
+    """`linalg.householder_product`, under LAPACK's name."""
+    return householder_product(input, input2)
 
 
 def reflected(input, tau, n):
@@ -299,9 +306,9 @@ def linalg_lu_solve(LU: T, pivots: T, B: T, *, left: bool = True, adjoint: bool 
 
 
 @composite("f m o")
-def lu_solve(b, LU_data, LU_pivots):
-    """X with `A @ X = b`, given the LU factors of A."""
-    return ops.linalg_lu_solve(LU_data, LU_pivots, b)
+def lu_solve(input, LU_data, LU_pivots):
+    """X with `A @ X = input`, given the LU factors of A."""
+    return ops.linalg_lu_solve(LU_data, LU_pivots, input)
 
 
 # ---- singular values ----------------------------------------------------------------------------
@@ -380,20 +387,20 @@ def eigh_of(A: T, UPLO: str = "L"):
 
 
 @op(SAME, variants="L o", grad_name="LinalgEighBackward0")
-def eigvalsh(A: T, UPLO: str = "L"):
+def eigvalsh(input: T, UPLO: str = "L"):
     """The eigenvalues of Hermitian matrices (*, n, n), in ascending order: (*, n)."""
-    check_square("linalg.eigvalsh", A)
+    check_square("linalg.eigvalsh", input)
     _check_uplo(UPLO)
-    return _eigh(A, UPLO)[1]
+    return _eigh(input, UPLO)[1]
 
 
 @composite("L o", name="eigh")
-def linalg_eigh(A, UPLO="L"):
+def linalg_eigh(input, UPLO="L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices (*, n, n), eigenvalues ascending.
 
     Only the lower triangle (or the upper, with `UPLO="U"`) is read.
     """
-    return return_type("linalg_eigh", "eigenvalues eigenvectors")(ops.eigh_of(A, UPLO))
+    return return_type("linalg_eigh", "eigenvalues eigenvectors")(ops.eigh_of(input, UPLO))
 
 
 def _eig_raw(a):
@@ -433,16 +440,16 @@ def eig_of(A: T):
 
 
 @op(SAME, variants="L o", grad_name="LinalgEigBackward0")
-def eigvals(A: T):
+def eigvals(input: T):
     """The eigenvalues of square matrices (*, n, n), complex: (*, n)."""
-    _check_eig(A)
-    return _eig(A)[0]
+    _check_eig(input)
+    return _eig(input)[0]
 
 
 @composite("L o", name="eig")
-def linalg_eig(A):
+def linalg_eig(input):
     """(eigenvalues, eigenvectors) of square matrices (*, n, n), complex, in no given order."""
-    return return_type("linalg_eig", "eigenvalues eigenvectors")(ops.eig_of(A))
+    return return_type("linalg_eig", "eigenvalues eigenvectors")(ops.eig_of(input))
 
 
 # ---- least squares ------------------------------------------------------------------------------
@@ -459,11 +466,11 @@ def rank_above(A: T, rcond: float | None = None):
 
 
 @composite("L o")
-def lstsq(A, B, rcond=None, *, driver=None):
-    """(solution, residuals, rank, singular_values): X with the least `|A @ X - B|`.
+def lstsq(input, b, rcond=None, *, driver=None):
+    """(solution, residuals, rank, singular_values): X with the least `|input @ X - b|`.
 
-    A is (*, m, n), B (*, m, k) or (*, m). The residuals and singular values are empty where torch's
-    `driver` does not work them out.
+    `input` is (*, m, n), `b` (*, m, k) or (*, m). The residuals and singular values are empty where
+    torch's `driver` does not work them out.
     """
     drivers = ("gels", "gelsy", "gelsd", "gelss")
     driver = "gelsy" if driver is None else driver
@@ -472,21 +479,21 @@ def lstsq(A, B, rcond=None, *, driver=None):
         "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)",
     )
     check(
-        A.dtype is B.dtype,
+        input.dtype is b.dtype,
         "torch.linalg.lstsq: Expected input and other to have the same dtype, but got input's "
-        f"dtype {type_name(A.dtype)} and other's dtype {type_name(B.dtype)}",
+        f"dtype {type_name(input.dtype)} and other's dtype {type_name(b.dtype)}",
     )
-    check(A.ndim >= 2, "torch.linalg.lstsq: input must have at least 2 dimensions.")
-    check(B.ndim >= 1, "torch.linalg.lstsq: other must have at least 1 dimension.")
-    vector = A.ndim - 1 == B.ndim and tuple(B.shape) == tuple(A.shape)[:-1]
-    b = ops.unsqueeze(B, -1) if vector else B
+    check(input.ndim >= 2, "torch.linalg.lstsq: input must have at least 2 dimensions.")
+    check(b.ndim >= 1, "torch.linalg.lstsq: other must have at least 1 dimension.")
+    vector = input.ndim - 1 == b.ndim and tuple(b.shape) == tuple(input.shape)[:-1]
+    b = ops.unsqueeze(b, -1) if vector else b
     check(
-        A.shape[-2] == b.shape[-2],
+        input.shape[-2] == b.shape[-2],
         "torch.linalg.lstsq: input.size(-2) should match other.size(-2)",
     )
     cut = None if rcond is None else float(rcond)
-    x = ops.matmul(ops.pinv_of(A, None, cut, False), b)
-    return _lstsq_result(A, b, x, vector, driver, cut)
+    x = ops.matmul(ops.pinv_of(input, None, cut, False), b)
+    return _lstsq_result(input, b, x, vector, driver, cut)
 
 
 def _lstsq_result(A, b, x, vector, driver, cut):

@@ -8,7 +8,7 @@ from .embedding import row_gradient
 from .positions import read
 from .registry import SAME, T, check, composite, from_host, guard, host, op, ops
 from .safe import cast, select, widen
-from .sparse import attach, saved
+from .sparse import attach
 
 _MODES = ("sum", "mean", "max")
 
@@ -158,8 +158,6 @@ def _sparse_bags(weight, indices, offsets, per_sample_weights, mode, padding_idx
     settings = (mode, padding_idx, bags)
     out = ops.embedding_bags(weight.detach(), indices, offsets, per_sample_weights, *settings)
     aval = weight._aval
-    given = (indices, offsets, per_sample_weights)
-    indices, offsets, per_sample_weights = map(saved, given)
 
     def pull(g):
         bag = np.searchsorted(host(offsets), np.arange(indices.shape[0]), "right") - 1
@@ -172,4 +170,45 @@ def _sparse_bags(weight, indices, offsets, per_sample_weights, mode, padding_idx
             rows = rows * shares.unsqueeze(1)
         return g, row_gradient(aval, indices, rows, padding_idx)
 
-    return attach(out, "EmbeddingBagBackward0", (out, weight), pull, saves=given)
+    return attach(out, "EmbeddingBagBackward0", (out, weight), pull)
+
+
+@composite("f")
+def embedding_bag(
+    weight,
+    indices,
+    offsets,
+    scale_grad_by_freq=False,
+    mode=0,
+    sparse=False,
+    per_sample_weights=None,
+    include_last_offset=False,
+    padding_idx=None,
+):
+    """`nn.functional.embedding_bag` in torch's older form, `mode` 0, 1, 2 for sum, mean, max.
+
+    Returns the bags, the bag of each index, the number of indices in each bag that count, and the
+    index that gave each maximum.
+    """
+    name = ("sum", "mean", "max")[mode]
+    settings = (None, 2, scale_grad_by_freq, name, sparse, per_sample_weights, include_last_offset)
+    out = ops.F_embedding_bag(indices, weight, offsets, *settings, padding_idx)
+    positions = ops.arange(indices.shape[0], dtype=offsets.dtype, device=indices.device)
+    bag = ops.searchsorted(offsets[1:].contiguous(), positions, right=True)
+    counted = ops.ones_like(bag) if padding_idx is None else (indices != padding_idx).to(bag.dtype)
+    size = bag.new_zeros(out.shape[0]).index_add(0, bag, counted)
+    return out, bag, size, _greatest_index(weight, indices, bag, out) if mode == 2 else size[:0]
+
+
+def _greatest_index(weight, indices, bag, out):
+    """For each bag and column, the first index whose row has the maximum."""
+    rows = weight.detach()[indices]
+    matches = rows == out.detach()[bag]
+    count = indices.shape[0]
+    order = ops.arange(count, device=indices.device).unsqueeze(1)
+    first = ops.where(matches, order, count)
+    found = first.new_full(out.shape, count).scatter_reduce(
+        0, bag.unsqueeze(1).expand_as(first), first, "amin"
+    )
+    known = found.clamp(max=max(count - 1, 0))
+    return ops.where(found < count, indices[known], -1)

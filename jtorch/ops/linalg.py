@@ -10,6 +10,7 @@ from jax.scipy.linalg import expm
 
 from .._engine import dtypes
 from .._engine.errors import LinAlgError
+from .._engine.tensor import Tensor
 from .positions import type_name
 from .registry import SAME, T, check, composite, guard, op, ops
 from .safe import widen
@@ -134,18 +135,22 @@ def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False):
 
 
 @op(SAME, variants="L o")
-def solve_triangular(A: T, B: T, *, upper: bool, left: bool = True, unitriangular: bool = False):
-    """X with `A @ X = B` (or `X @ A = B`) for triangular A; the other triangle is not looked at."""
-    check_square("linalg.solve_triangular", A)
+def solve_triangular(
+    input: T, B: T, *, upper: bool, left: bool = True, unitriangular: bool = False
+):
+    """X with `input @ X = B` (or `X @ input = B`); the triangle of `input` that should be zero is
+    not looked at.
+    """
+    check_square("linalg.solve_triangular", input)
     check_matrix("linalg.solve_triangular", B, "B")
     side = -2 if left else -1
     check(
-        A.shape[-1] == B.shape[side],
+        input.shape[-1] == B.shape[side],
         "linalg.solve_triangular: Incompatible shapes of A and B for the equation "
-        f"{'AX = B' if left else 'XA = B'} ({A.shape[-2]}x{A.shape[-1]} and "
+        f"{'AX = B' if left else 'XA = B'} ({input.shape[-2]}x{input.shape[-1]} and "
         f"{B.shape[-2]}x{B.shape[-1]})",
     )
-    a, b = _broadcast_batch(A, B)
+    a, b = _broadcast_batch(input, B)
     return lax.linalg.triangular_solve(
         a, b, left_side=left, lower=not upper, unit_diagonal=unitriangular
     )
@@ -153,10 +158,10 @@ def solve_triangular(A: T, B: T, *, upper: bool, left: bool = True, unitriangula
 
 @op(SAME, variants="f m o", returns="solution cloned_coefficient")
 def triangular_solve(
-    b: T, A: T, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+    input: T, A: T, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ):
-    """(X, A) with `A @ X = b` for triangular A. torch recommends `linalg.solve_triangular`."""
-    a, rhs = _broadcast_batch(A, b)
+    """(X, A) with `A @ X = input` for triangular A. torch recommends `linalg.solve_triangular`."""
+    a, rhs = _broadcast_batch(A, input)
     out = lax.linalg.triangular_solve(
         a, rhs, left_side=True, lower=not upper, transpose_a=transpose, unit_diagonal=unitriangular
     )
@@ -252,10 +257,31 @@ def pinv_of(A: T, atol: float | None = None, rtol: float | None = None, hermitia
 
 
 @composite("L o")
-def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None):
+def pinv(input, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """The Moore-Penrose inverse of (*, m, n): (*, n, m). Small singular values count as zero."""
     rtol = rcond if rtol is None else rtol
-    return ops.pinv_of(A, _as_float(atol), _as_float(rtol), bool(hermitian))
+    if isinstance(atol, Tensor) or isinstance(rtol, Tensor):
+        return _pinv_of_tensors(input, atol, rtol)
+    return ops.pinv_of(input, _as_float(atol), _as_float(rtol), bool(hermitian))
+
+
+def cutoff(input, values, atol, rtol):
+    """The singular value up to which the smaller ones count as zero, for tolerances of which one
+    is a tensor, with a number for each matrix.
+    """
+    if rtol is None:
+        eps = max(input.shape[-2:]) * float(jnp.finfo(input.dtype.np).eps)
+        rtol = eps if atol is None else ops.where(atol > 0, 0.0, eps)
+    atol, rtol = (t.unsqueeze(-1) if isinstance(t, Tensor) else t for t in (atol, rtol))
+    relative = values.amax(-1, keepdim=True) * rtol
+    return relative if atol is None else relative.clamp(min=atol)
+
+
+def _pinv_of_tensors(input, atol, rtol):
+    U, values, Vh = ops.svd(input, False)
+    kept = values > cutoff(input, values, atol, rtol)
+    inverse = ops.where(kept, 1 / values, 0.0).to(input.dtype)
+    return ops.matmul(Vh.mH * inverse.unsqueeze(-2), U.mH)
 
 
 @composite("f m o", name="pinverse")
@@ -269,10 +295,10 @@ def _as_float(value):
 
 
 @composite("L o")
-def tensorinv(A, ind=2):
-    """The inverse of `A` for `tensordot` over its first `ind` dimensions."""
+def tensorinv(input, ind=2):
+    """The inverse of `input` for `tensordot` over its first `ind` dimensions."""
     check(ind > 0, f"Expected a strictly positive integer for 'ind', but got {ind}")
-    shape = tuple(A.shape)
+    shape = tuple(input.shape)
     rows, columns = int(np.prod(shape[:ind])), int(np.prod(shape[ind:]))
     check(
         rows == columns,
@@ -280,23 +306,23 @@ def tensorinv(A, ind=2):
         "prod(self.shape[:ind]), "
         f"but got {columns} != {rows}",
     )
-    flat = ops.inv(ops.reshape(A, (rows, columns)))
+    flat = ops.inv(ops.reshape(input, (rows, columns)))
     return ops.reshape(flat, (*shape[ind:], *shape[:ind]))
 
 
 @composite("L o")
-def tensorsolve(A, B, dims=None):
-    """X with `tensordot(A, X, X.ndim) = B`."""
+def tensorsolve(input, other, dims=None):
+    """X with `tensordot(input, X, X.ndim) = other`."""
     if dims is not None:
-        kept = [d for d in range(A.ndim) if d not in {i % A.ndim for i in dims}]
-        A = ops.permute(A, (*kept, *[i % A.ndim for i in dims]))
-    rest = tuple(A.shape)[B.ndim :]
+        kept = [d for d in range(input.ndim) if d not in {i % input.ndim for i in dims}]
+        input = ops.permute(input, (*kept, *[i % input.ndim for i in dims]))
+    rest = tuple(input.shape)[other.ndim :]
     check(
-        int(np.prod(rest)) == B.numel(),
+        int(np.prod(rest)) == other.numel(),
         "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == "
-        f"prod(self.shape[:other.ndim]), but got {int(np.prod(rest))} != {B.numel()}",
+        f"prod(self.shape[:other.ndim]), but got {int(np.prod(rest))} != {other.numel()}",
     )
-    flat = ops.solve(ops.reshape(A, (B.numel(), -1)), ops.flatten(B))
+    flat = ops.solve(ops.reshape(input, (other.numel(), -1)), ops.flatten(other))
     return ops.reshape(flat, rest)
 
 
@@ -374,9 +400,9 @@ def matrix_power_of(A: T, n: int):
 
 
 @composite("f m L o")
-def matrix_power(A, n):
+def matrix_power(input, n):
     """The n-th power of square matrices (*, k, k); a negative power is one of the inverse."""
-    return ops.matrix_power_of(ops.inv(A) if n < 0 else A, abs(n))
+    return ops.matrix_power_of(ops.inv(input) if n < 0 else input, abs(n))
 
 
 @op(SAME, variants="f m L")

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._engine import dtypes
-from .linalg import check_floating, check_matrix
+from .._engine.tensor import Tensor
+from .linalg import check_floating, check_matrix, cutoff
 from .positions import type_name
 from .registry import SAME, DType, T, check, composite, op, ops, wrap_dim, wrap_dims
 
@@ -88,25 +89,25 @@ def _converted(x, dtype, name):
 
 
 @op(SAME, variants="L o", grad_name="LinalgVectorNormBackward0")
-def vector_norm(x: T, ord: float = 2, dim=None, keepdim: bool = False, *, dtype: DType = None):
+def vector_norm(input: T, ord: float = 2, dim=None, keepdim: bool = False, *, dtype: DType = None):
     """(sum |x|^ord)^(1/ord) over `dim`, by default all; inf is the largest |x|, 0 counts."""
     check(
         isinstance(ord, (int, float)),
         f"linalg.vector_norm(): argument 'ord' must be Number, not {type(ord).__name__}",
         TypeError,
     )
-    x = _converted(x, dtype, "linalg.vector_norm")
+    input = _converted(input, dtype, "linalg.vector_norm")
     # A scalar has a dimension 0 to be named, and none to be reduced.
-    axes = _axes(dim, max(x.ndim, 1)) if x.ndim or dim is not None else ()
-    axes = axes if x.ndim else ()
-    empty = any(not x.shape[a] for a in axes)
+    axes = _axes(dim, max(input.ndim, 1)) if input.ndim or dim is not None else ()
+    axes = axes if input.ndim else ()
+    empty = any(not input.shape[a] for a in axes)
     check(
         not (empty and (ord < 0 or ord == math.inf)),
         f"linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the "
         "operation "
         "does not have an identity",
     )
-    return norm_over(x, ord, axes, keepdim)
+    return norm_over(input, ord, axes, keepdim)
 
 
 def _check_matrix_dims(dim, ndim):
@@ -136,19 +137,21 @@ def matrix_norm_of(A: T, ord="fro", dim=(-2, -1), keepdim: bool = False, dtype: 
 
 
 @composite("L o")
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
+def matrix_norm(input, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """A norm of matrices (*, m, n): "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
     check(
         ord in ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf),
         f"linalg.matrix_norm: Order {ord} not supported.",
     )
     if ord not in ("nuc", 2, -2):
-        return ops.matrix_norm_of(A, ord, tuple(dim), bool(keepdim), dtype)
-    check(A.ndim >= 2, "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+        return ops.matrix_norm_of(input, ord, tuple(dim), bool(keepdim), dtype)
+    check(
+        input.ndim >= 2, "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+    )
     if dtype is not None:
-        A = A.to(dtype)
-    dims = _check_matrix_dims(dim, A.ndim)
-    values = ops.svdvals(ops.movedim(A, dims, (-2, -1)))
+        input = input.to(dtype)
+    dims = _check_matrix_dims(dim, input.ndim)
+    values = ops.svdvals(ops.movedim(input, dims, (-2, -1)))
     if ord == "nuc":
         out = values.sum(-1)
     else:
@@ -159,37 +162,37 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
 
 
 @composite("L o", name="norm")
-def linalg_norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
+def linalg_norm(input, ord=None, dim=None, keepdim=False, *, dtype=None):
     """A vector norm, or with two dimensions (or a matrix and an `ord`) a matrix norm."""
     if dim is not None and not isinstance(dim, int):
         dim = tuple(dim)
     pair = isinstance(dim, tuple) and len(dim) == 2
-    if ord is not None and (pair or (dim is None and A.ndim == 2)):
-        return ops.matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    if ord is not None and (pair or (dim is None and input.ndim == 2)):
+        return ops.matrix_norm(input, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     check(
-        ord is None or dim is not None or A.ndim in (1, 2),
+        ord is None or dim is not None or input.ndim in (1, 2),
         "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
-        f"{A.ndim}D.",
+        f"{input.ndim}D.",
     )
     check(
         not isinstance(ord, str),
         f"linalg.norm: Order {ord} is only supported for matrices",
     )
-    return ops.vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
+    return ops.vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
 
 
 # ---- what is measured with norms ----------------------------------------------------------------
 
 
 @composite("L o")
-def cond(A, p=None):
+def cond(input, p=None):
     """The condition number of matrices in the norm `p`: how inverting amplifies errors."""
     if p is None or p in (2, -2):
-        values = ops.svdvals(A)
+        values = ops.svdvals(input)
         first, last = ops.select(values, -1, 0), ops.select(values, -1, -1)
         return last / first if p == -2 else first / last
-    inverse = ops.inv_ex(A)
-    out = ops.matrix_norm(A, p) * ops.matrix_norm(inverse[0], p)
+    inverse = ops.inv_ex(input)
+    out = ops.matrix_norm(input, p) * ops.matrix_norm(inverse[0], p)
     singular = inverse[1] != 0
     return ops.masked_fill(out, singular, math.inf)
 
@@ -213,12 +216,15 @@ def matrix_rank_of(A: T, atol: float | None, rtol: float | None, hermitian: bool
 
 
 @composite("L o")
-def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None):
+def matrix_rank(input, tol=None, hermitian=False, *, atol=None, rtol=None):
     """The rank of matrices (*, m, n): how many singular values exceed the tolerance (int64)."""
     if tol is not None:
         atol, rtol = tol, 0.0
+    if isinstance(atol, Tensor) or isinstance(rtol, Tensor):
+        values = ops.eigvalsh(input).abs() if hermitian else ops.svdvals(input)
+        return (values > cutoff(input, values, atol, rtol)).sum(-1)
     atol, rtol = (None if v is None else float(v) for v in (atol, rtol))
-    return ops.matrix_rank_of(A, atol, rtol, bool(hermitian))
+    return ops.matrix_rank_of(input, atol, rtol, bool(hermitian))
 
 
 @op(SAME, variants="f m i o")

@@ -10,31 +10,31 @@ from .registry import check, composite, ops, sizes
 
 
 def _in_place_view(name, change):
-    def method(self, *args, **kwargs):
-        if self.requires_grad and self.is_leaf:
+    def method(input, *args, **kwargs):
+        if input.requires_grad and input.is_leaf:
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation."
             )
-        changed = change(self, *args, **kwargs)
-        make_storage_view(self, changed)
-        return self
+        changed = change(input, *args, **kwargs)
+        make_storage_view(input, changed)
+        return input
 
     method.__name__ = name
     method.__doc__ = f"`{name[:-1]}`, changing the tensor itself."
-    composite("m")(method)
+    composite("f m" if name == "as_strided_" else "m")(method)
 
 
 for _name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided"):
     _in_place_view(
         _name + "_",
-        getattr(ops, {"swapaxes": "transpose", "swapdims": "transpose"}.get(_name, _name)),
+        getattr(ops, {"swapdims": "transpose"}.get(_name, _name)),
     )
 
 
-@composite("m")
-def get_device(self):
+@composite("f m")
+def get_device(input):
     """The device's index; -1 on the CPU."""
-    return -1 if self.device.type == "cpu" else self.device.index or 0
+    return -1 if input.device.type == "cpu" else input.device.index or 0
 
 
 @composite("m")
@@ -66,8 +66,8 @@ def record_stream(self, stream):
     """No effect: XLA keeps buffers alive as long as they are needed."""
 
 
-@composite("m")
-def is_inference(self):
+@composite("f m")
+def is_inference(input):
     """False: tensors made under inference_mode can be used like others."""
     return False
 
@@ -97,9 +97,9 @@ def resolve_neg(input):
 
 
 @composite("m")
-def sum_to_size(self, *size):
+def sum_to_size(self, *args, size=None):
     """The tensor summed over the dimensions that broadcasting from `size` would have expanded."""
-    size = sizes(size)
+    size = sizes(args if size is None else (size,))
     own = tuple(self.shape)
     lead = len(own) - len(size)
     fits = lead >= 0 and all(s in (1, n) for s, n in zip(size, own[lead:], strict=True))
@@ -111,10 +111,10 @@ def sum_to_size(self, *size):
     return summed.sum(kept, keepdim=True) if kept else summed
 
 
-@composite("m")
-def is_same_size(self, other):
+@composite("f m")
+def is_same_size(input, other):
     """True when the shapes are equal."""
-    return self.shape == other.shape
+    return input.shape == other.shape
 
 
 @composite("m")
@@ -178,7 +178,7 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
 
 @composite("f")
-def typename(obj):
+def typename(obj, /):
     """The qualified name of an object's type."""
     if isinstance(obj, Tensor):
         return obj.type()

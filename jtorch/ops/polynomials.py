@@ -72,12 +72,12 @@ def orthogonal_polynomial(input: TS, n: TS, family: str, top: int):
 
 
 def _declare(name, text):
-    def polynomial(input, n):
+    def polynomial(x, n):
         top = int(host(n).max()) if hasattr(n, "dtype") else int(n)
-        return ops.orthogonal_polynomial(input, n, name, max(top, 0))
+        return ops.orthogonal_polynomial(x, n, name, max(top, 0))
 
     polynomial.__name__ = polynomial.__qualname__ = name
-    polynomial.__doc__ = f"{text} of degree n at input. Shapes broadcast; 0 for n < 0."
+    polynomial.__doc__ = f"{text} of degree n at x. Shapes broadcast; 0 for n < 0."
     composite("S o")(polynomial)
 
 

@@ -383,6 +383,11 @@ def randn_like(
     return _like("randn_like", input, draw, dtype, device, requires_grad, memory_format, layout)
 
 
+def _number(bound):
+    """A bound, which may be a tensor of one element."""
+    return bound.item() if isinstance(bound, Tensor) else bound
+
+
 @composite("f")
 def randint_like(
     input,
@@ -398,7 +403,7 @@ def randint_like(
     memory_format=None,
 ):
     """Integers in [low, high), `low` being 0 when left out, in the shape and dtype of `input`."""
-    low, high, _ = _randint_arguments(bounds, low, high, ())
+    low, high, _ = _randint_arguments([_number(b) for b in bounds], low, _number(high), ())
     stream = core(generator, "randint_like")
 
     def draw(shape, dense, dtype):

@@ -349,6 +349,8 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
 @composite("f o")
 def nuclear_norm(input, dim=None, keepdim=False):
     """Sum of the singular values of the matrices in two dims (the only two unless given)."""
+    if isinstance(dim, bool):
+        dim, keepdim = None, dim
     return ops.nuclear_norm_over(input, dim, keepdim)
 
 

@@ -22,29 +22,29 @@ def geqrf(input):
 
 
 @op(SAME, accepts="fc", variants="f m o")
-def ormqr(input: T, tau: T, other: T, left: bool = True, transpose: bool = False):
-    """Q @ other, or other @ Q unless `left`, with Q the (m, m) product of the reflectors (input,
-    tau).
+def ormqr(input: T, input2: T, input3: T, left: bool = True, transpose: bool = False):
+    """Q @ input3, or input3 @ Q unless `left`, with Q the (m, m) product of the reflectors (input,
+    input2).
 
     `transpose` takes the adjoint of Q. RuntimeError when the sizes do not fit.
     """
     check(input.ndim >= 2, "torch.ormqr: input must have at least 2 dimensions.")
-    check(other.ndim >= 2, "torch.ormqr: other must have at least 2 dimensions.")
-    side = other.shape[-2 if left else -1]
+    check(input3.ndim >= 2, "torch.ormqr: other must have at least 2 dimensions.")
+    side = input3.shape[-2 if left else -1]
     check(
         side == input.shape[-2],
         f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]",
     )
     check(
-        side >= tau.shape[-1],
+        side >= input2.shape[-1],
         f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to "
         "tau.shape[-1]",
     )
     check(
-        input.ndim == other.ndim == tau.ndim + 1,
+        input.ndim == input3.ndim == input2.ndim + 1,
         "torch.ormqr: Expected input and other to have the same number of dimensions, and tau one "
-        f"less, but got {input.ndim}, {other.ndim} and {tau.ndim}",
+        f"less, but got {input.ndim}, {input3.ndim} and {input2.ndim}",
     )
-    Q = reflected(input, tau, side)
+    Q = reflected(input, input2, side)
     Q = adjoint(Q) if transpose else Q
-    return Q @ other if left else other @ Q
+    return Q @ input3 if left else input3 @ Q

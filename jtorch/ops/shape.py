@@ -201,12 +201,14 @@ def repeat_each(input: T, repeats: int, dim: int):
 
 
 @composite("f m")
-def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+def repeat_interleave(input=None, repeats=None, dim=None, *, output_size=None):
     """Every slice along `dim` repeated in place: `repeats` times, an int or a tensor of counts.
 
     Without `dim` the input is flattened first. With one argument, a tensor of counts, the result is
     each position as often as its count says.
     """
+    if input is None:
+        input, repeats = repeats, None
     if repeats is None:
         check(input.ndim == 1, "repeat_interleave only accept 1D vector as repeat")
         counts = _counts(input)

@@ -180,8 +180,24 @@ def bucketize(input: TS, boundaries: T, *, out_int32: bool = False, right: bool 
     return _search(boundaries, input, right, out_int32)
 
 
-@op(DEFAULT, accepts="uifb", variants="f o", broadcast=False, grad=False)
-def isin(elements: TS, test_elements: TS, *, assume_unique: bool = False, invert: bool = False):
+@composite("f o")
+def isin(
+    elements=None,
+    test_elements=None,
+    *,
+    assume_unique=False,
+    invert=False,
+    element=None,
+    test_element=None,
+):
+    """True where an element of `elements` is among `test_elements` (or is not, with invert)."""
+    elements = element if elements is None else elements
+    test_elements = test_element if test_elements is None else test_elements
+    return ops.is_among(elements, test_elements, invert)
+
+
+@op(DEFAULT, accepts="uifb", variants="p", broadcast=False, grad=False)
+def is_among(elements: TS, test_elements: TS, invert: bool):
     """True where an element of `elements` is among `test_elements` (or is not, with invert)."""
     tests = test_elements.reshape(-1)
     if elements.size * tests.size <= _ALL_PAIRS:

@@ -14,7 +14,6 @@ from .sparse import (
     as_coo,
     attach,
     coordinates,
-    derived,
     flat_values,
     is_coo,
     is_sparse,
@@ -23,7 +22,6 @@ from .sparse import (
     parts,
     refuse,
     repacked,
-    saved,
     sparse,
     sparse_form,
     unpacked,
@@ -41,7 +39,9 @@ def product_of_values(values: T, rows: T, columns: T, dense: T, count: int):
 def _taken_apart(t, values):
     """(values one by one, rows, columns) of a sparse matrix."""
     aval, kept = t._aval, parts(t)
-    found = derived(kept, "matrix", lambda: ops.unbind(coordinates(aval, kept)))
+    found = kept.kept.get("matrix")
+    if found is None:
+        found = kept.kept["matrix"] = ops.unbind(coordinates(aval, kept))
     return flat_values(aval, kept, values), *found
 
 
@@ -85,10 +85,7 @@ def sparse_times_dense(s, dense, masked, label="MmBackward0"):
     product = product_of_values(*_taken_apart(s, values), dense, s.shape[0])
     if masked:
         return product
-    factor = saved(dense)
-    return attach(
-        product, label, (product, s), lambda g: (g, g @ _conj(factor).t()), saves=(dense,)
-    )
+    return attach(product, label, (product, s), lambda g: (g, g @ _conj(dense).t()))
 
 
 def dense_times_sparse(dense, s, masked, label="MmBackward0"):

@@ -1,5 +1,6 @@
 """Special functions: error functions, the gamma family, entropy terms, Bessel functions."""
 
+import importlib
 import math
 
 import jax
@@ -8,7 +9,9 @@ import jax.scipy.special as jsp
 import numpy as np
 from jax import lax
 
-from .registry import FLOAT, TS, T, check, op, rows
+from .._engine import dtypes
+from .positions import type_name
+from .registry import FLOAT, TS, T, check, composite, from_host, host, op, rows
 from .safe import is_nan, is_symbolic_zero, select, widen
 
 _BOTH = "f m i o S"
@@ -480,9 +483,6 @@ _BESSEL = {
         lambda x: _k(x, 1, False),
         "Modified Bessel function of the second kind, order 1; NaN below 0.",
     ),
-    "scaled_modified_bessel_k0": (lambda x: _k(x, 0, True), "exp(input) * modified_bessel_k0."),
-    "scaled_modified_bessel_k1": (lambda x: _k(x, 1, True), "exp(input) * modified_bessel_k1."),
-    "spherical_bessel_j0": (_spherical_j0, "Spherical Bessel function sin(input) / input."),
 }
 
 
@@ -492,3 +492,35 @@ def _double(function):
 
 for _name, (_function, _text) in _BESSEL.items():
     rows(FLOAT, "buif", "S o", doc={_name: _text}, **{_name: _double(_function)})
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def scaled_modified_bessel_k0(x: T):
+    """exp(x) * modified_bessel_k0."""
+    return _in_double(lambda x: _k(x, 0, True), x)
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def scaled_modified_bessel_k1(x: T):
+    """exp(x) * modified_bessel_k1."""
+    return _in_double(lambda x: _k(x, 1, True), x)
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def spherical_bessel_j0(x: T):
+    """Spherical Bessel function sin(x) / x."""
+    return _in_double(_spherical_j0, x)
+
+
+@composite("S o")
+def airy_ai(x):
+    """The Airy function Ai, in double precision on the host. Has no gradient, as in PyTorch."""
+    wide = x.dtype if x.dtype.is_floating_point else dtypes.get_default_dtype()
+    check(
+        wide in (dtypes.float32, dtypes.float64) and not x.dtype.is_complex,
+        f"\"airy_ai_cpu\" not implemented for '{type_name(x.dtype)}'",
+        NotImplementedError,
+    )
+    # SciPy's special functions take long to import, and few programs come here.
+    airy = importlib.import_module("scipy.special").airy
+    return from_host(airy(host(x.detach()).astype(np.float64))[0].astype(wide.np), x.device)

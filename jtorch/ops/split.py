@@ -204,9 +204,9 @@ def split_with_sizes(input, split_sizes, dim=0):
 
 
 @composite("f m")
-def unsafe_split(tensor, split_size, dim=0):
+def unsafe_split(input, split_size, dim=0):
     """Like `split`."""
-    return ops.split(tensor, split_size, dim)
+    return ops.split(input, split_size, dim)
 
 
 @composite("f m", alias=("unsafe_chunk",))
@@ -241,9 +241,18 @@ def _tensor_split(input, sections, dim):
 
 
 @composite("f m")
-def tensor_split(input, indices_or_sections=None, dim=0, *, indices=None, sections=None):
+def tensor_split(
+    input,
+    indices_or_sections=None,
+    dim=0,
+    *,
+    indices=None,
+    sections=None,
+    tensor_indices_or_sections=None,
+):
     """Views along `dim`: a number of them, of nearly equal sizes, or cut at indices."""
-    given = [s for s in (indices_or_sections, indices, sections) if s is not None]
+    named = (indices_or_sections, indices, sections, tensor_indices_or_sections)
+    given = [s for s in named if s is not None]
     check(len(given) == 1, "tensor_split() received an invalid combination of arguments", TypeError)
     check(
         input.ndim > 0,

@@ -322,7 +322,7 @@ def _distinct(dims, n):
 _swaps = {}
 
 
-@composite("f m", alias=("swapaxes", "swapdims"))
+@composite("f m", alias=("swapdims",))
 def transpose(input, dim0, dim1):
     """The tensor with two dimensions exchanged."""
     n = input._aval.ndim
@@ -334,6 +334,12 @@ def transpose(input, dim0, dim1):
             dims[a], dims[b] = dims[b], dims[a]
         order = _swaps[n, dim0, dim1] = tuple(dims)
     return apply_view(_permute, input, order, "TransposeBackward0")
+
+
+@composite("f m")
+def swapaxes(input, axis0, axis1):
+    """`transpose`, under NumPy's name."""
+    return transpose(input, axis0, axis1)
 
 
 @composite("f m")

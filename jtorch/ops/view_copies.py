@@ -140,3 +140,16 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
     out = input.clone()
     out.as_strided(size, stride, storage_offset).copy_(src)
     return out
+
+
+def _declare_part(name):
+    def part(input):
+        return getattr(input, name)().clone()
+
+    part.__name__ = f"{name}_copy"
+    part.__doc__ = f"A copy of `{name}` of a sparse tensor."
+    composite("f o")(part)
+
+
+for _name in ("ccol_indices", "col_indices", "crow_indices", "indices", "row_indices", "values"):
+    _declare_part(_name)

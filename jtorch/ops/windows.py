@@ -4,6 +4,7 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.device import default_device, resolve
+from .._engine.layouts import strided_layout as strided
 from .registry import check, composite, from_host
 
 
@@ -156,14 +157,14 @@ def _signal(name, M, sym, formula, dtype, device, requires_grad, layout):
 
 
 @composite("W", name="hann")
-def signal_hann(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
+def signal_hann(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """The Hann window of `M` places, symmetric or (`sym=False`) periodic."""
     formula = _cosines(0.5, 0.5)
     return _signal("hann", M, sym, formula, dtype, device, requires_grad, layout)
 
 
 @composite("W", name="hamming")
-def signal_hamming(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
+def signal_hamming(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """The Hamming window of `M` places, symmetric or (`sym=False`) periodic."""
     formula = _cosines(0.54, 0.46)
     return _signal("hamming", M, sym, formula, dtype, device, requires_grad, layout)
@@ -171,7 +172,7 @@ def signal_hamming(M, *, sym=True, dtype=None, layout=None, device=None, require
 
 @composite("W", name="general_hamming")
 def signal_general_hamming(
-    M, *, alpha=0.54, sym=True, dtype=None, layout=None, device=None, requires_grad=False
+    M, *, alpha=0.54, sym=True, dtype=None, layout=strided, device=None, requires_grad=False
 ):
     """alpha - (1 - alpha) cos(2 pi n / (M - 1)), symmetric or (`sym=False`) periodic."""
     formula = _cosines(alpha, 1 - alpha)
@@ -180,7 +181,7 @@ def signal_general_hamming(
 
 @composite("W", name="general_cosine")
 def signal_general_cosine(
-    M, *, a, sym=True, dtype=None, layout=None, device=None, requires_grad=False
+    M, *, a, sym=True, dtype=None, layout=strided, device=None, requires_grad=False
 ):
     """The sum of cosines with the coefficients `a`, of alternating signs."""
     check(len(a), "Coefficients must be a non-empty list of numbers", ValueError)
@@ -188,27 +189,27 @@ def signal_general_cosine(
 
 
 @composite("W", name="blackman")
-def signal_blackman(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
+def signal_blackman(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """The Blackman window of `M` places, symmetric or (`sym=False`) periodic."""
     formula = _cosines(0.42, 0.5, 0.08)
     return _signal("blackman", M, sym, formula, dtype, device, requires_grad, layout)
 
 
 @composite("W", name="nuttall")
-def signal_nuttall(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
+def signal_nuttall(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """The minimum 4-term Blackman-Harris window after Nuttall (1981)."""
     formula = _cosines(0.3635819, 0.4891775, 0.1365995, 0.0106411)
     return _signal("nuttall", M, sym, formula, dtype, device, requires_grad, layout)
 
 
 @composite("W", name="bartlett")
-def signal_bartlett(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
+def signal_bartlett(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """The triangular window that is zero at both ends."""
     return _signal("bartlett", M, sym, _bartlett, dtype, device, requires_grad, layout)
 
 
 @composite("W", name="cosine")
-def signal_cosine(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False):
+def signal_cosine(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):
     """sin(pi (n + 1/2) / M): half a period of the sine."""
 
     def formula(places):
@@ -225,7 +226,7 @@ def signal_exponential(
     tau=1.0,
     sym=True,
     dtype=None,
-    layout=None,
+    layout=strided,
     device=None,
     requires_grad=False,
 ):
@@ -242,7 +243,7 @@ def signal_exponential(
 
 @composite("W", name="gaussian")
 def signal_gaussian(
-    M, *, std=1.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False
+    M, *, std=1.0, sym=True, dtype=None, layout=strided, device=None, requires_grad=False
 ):
     """exp(-(n - middle)^2 / (2 std^2))."""
     check(std > 0, f"Standard deviation must be positive, got: {std} instead.", ValueError)
@@ -255,7 +256,7 @@ def signal_gaussian(
 
 @composite("W", name="kaiser")
 def signal_kaiser(
-    M, *, beta=12.0, sym=True, dtype=None, layout=None, device=None, requires_grad=False
+    M, *, beta=12.0, sym=True, dtype=None, layout=strided, device=None, requires_grad=False
 ):
     """The Kaiser window of shape parameter `beta`."""
     check(beta >= 0, f"beta must be non-negative, got: {beta} instead.", ValueError)

@@ -2,10 +2,12 @@
 
 import linecache
 import types
+import warnings
 
 from .._engine import device as devices
 from .._engine.call import apply, apply_uncast, finish_out, inplace
-from .roles import MISSING, Dim, Dims, DType, S, Ts, sizes, tensors, to_dtype, to_tuple
+from .._engine.tensor import Tensor
+from .roles import MISSING, TS, Dim, Dims, DType, S, T, Ts, sizes, tensors, to_dtype, to_tuple
 
 
 class DeviceAttrs(tuple):
@@ -87,13 +89,58 @@ def _source(name, parameters, environment, out, in_place):
     return f"def {name}({', '.join(head)}):\n" + "".join(f"    {line}\n" for line in body)
 
 
+def _old_order(name, given, count, defaults):
+    """The arguments of an operation that was given numbers by position among its tensors, as
+    `x.add_(0.1, y)` has it: the tensors, then the numbers.
+
+    given: all positional arguments; count: how many tensors there should be; defaults: of numbers.
+    """
+    tensors = [a for a in given if isinstance(a, Tensor)]
+    numbers = [a for a in given if not isinstance(a, Tensor)]
+    if len(tensors) == count:
+        warnings.warn(
+            f"This overload of {name} is deprecated: numbers among the tensors; pass them by name",
+            UserWarning,
+            stacklevel=3,
+        )
+    # A number may stand for the last tensor: add(x, 2, 3).
+    operands = [*tensors, *numbers[: count - len(tensors)]]
+    numbers = numbers[count - len(tensors) :]
+    if len(operands) != count or len(numbers) > len(defaults):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got "
+            f"({', '.join(type(a).__name__ for a in given)})"
+        )
+    return (*operands, *numbers, *defaults[len(numbers) :])
+
+
+_NUMBERS = ("alpha", "beta", "value")
+
+
+def _numbers_of(parameters):
+    """The parameters that older programs give by position, before or among the tensors."""
+    positional = [p for p in parameters if not p.keyword_only]
+    named = [p for p in parameters if p.keyword_only]
+    if all(p.role in (T, TS) for p in positional) and all(p.name in _NUMBERS for p in named):
+        return [p for p in named if p.role is S]
+    return []
+
+
 def _header(parameters, environment, out):
     head, body, late = [], [], []
     star = False
+    numbers = _numbers_of(parameters)
+    if numbers:
+        tensors = [p.name for p in parameters if not p.keyword_only]
+        names = [p.name for p in numbers]
+        body.append(
+            f"if _numbers: {', '.join((*tensors, *names))} = _old_order(NAME, "
+            f"({', '.join(tensors)}, *_numbers), {len(tensors)}, ({', '.join(names)},))"
+        )
     required_gone = False
     for p in parameters:
         if p.keyword_only and not star:
-            head.append("*")
+            head.append("*_numbers" if numbers else "*")
             star = True
         if p.varargs:
             head.append(f"*{p.name}_args")
@@ -173,6 +220,7 @@ _BASE = {
     "_apply_uncast": apply_uncast,
     "_finish_outs": finish_outs,
     "_inplace": inplace,
+    "_old_order": _old_order,
     "MISSING": MISSING,
     "_to_tuple": to_tuple,
     "_sizes": sizes,
