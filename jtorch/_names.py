@@ -91,7 +91,9 @@ def torch_name(thing, name=None):
         return _place_of_function(thing, name)
     theirs = _renamed(module, _OURS, _THEIRS)
     if theirs is None:
-        return None
+        # Operations name the module of torch that they belong to.
+        ours = _renamed(module, _THEIRS, _OURS)
+        return (module, name) if _lookup(sys.modules.get(ours), name) is thing else None
     if _lookup(sys.modules.get(module), name) is not thing:
         raise pickle.PicklingError(f"Can't pickle {thing!r}: it's not found as {theirs}.{name}")
     return theirs, name

@@ -43,24 +43,11 @@ def _run(*arguments, **options):
         return checks.run(*arguments, **options)
 
 
-def _unknown(name, found):
-    """The misses that no line of known_gaps.txt explains."""
-    return [
-        f"{name}:{variant}:{dtype}  {outcome.reason}"
-        for (variant, dtype), outcome in found.items()
-        if outcome.missed and not any(g.covers(variant, dtype) for g in gaps.of(name))
-    ]
-
-
-def _covered(gap, found):
-    return [outcome for key, outcome in found.items() if gap.covers(*key)]
-
-
 def _stale(name, found, full):
     """The lines of known_gaps.txt that explain nothing any more."""
     struck = []
     for gap in gaps.of(name):
-        outcomes = _covered(gap, found)
+        outcomes = gaps.covered(gap, found)
         if not outcomes or any(o.missed for o in outcomes):
             continue
         if not full:
@@ -68,14 +55,14 @@ def _stale(name, found, full):
             dtypes = entries.dtypes_of(entries.ENTRIES[name])
             dtypes = [d for d in dtypes if gap.dtype in (None, entries.dtype_name(d))]
             variants = checks.VARIANTS if gap.variant is None else (gap.variant,)
-            outcomes = _covered(gap, _run(name, dtypes, variants))
+            outcomes = gaps.covered(gap, _run(name, dtypes, variants))
         if not any(o.missed for o in outcomes):
             struck.append(gap.key)
     return struck
 
 
 def _judge(name, found, full=False):
-    unknown = _unknown(name, found)
+    unknown = gaps.unknown(name, found)
     assert not unknown, "\n".join(["jtorch differs:", *unknown])
     stale = _stale(name, found, full)
     assert not stale, f"these pass now, strike them from known_gaps.txt: {', '.join(stale)}"
@@ -92,7 +79,7 @@ def test_entry(name, tier):
 def test_entry_compiled(name, tier):
     tier("hot")
     found = _run(name, entries.quick_dtypes(entries.ENTRIES[name])[:1], checks.QUICK, typical=True)
-    assert not _unknown(name, found), "\n".join(_unknown(name, found))
+    assert not gaps.unknown(name, found), "\n".join(gaps.unknown(name, found))
 
 
 @pytest.mark.full
@@ -104,7 +91,7 @@ def test_entry_full(name):
 @pytest.mark.full
 @pytest.mark.parametrize("name", entries.ENTRIES)
 def test_entry_full_compiled(name):
-    unknown = _unknown(name, runs.run_entry(name, "hot").outcomes)
+    unknown = gaps.unknown(name, runs.run_entry(name, "hot").outcomes)
     assert not unknown, "\n".join(unknown)
 
 

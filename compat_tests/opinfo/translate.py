@@ -4,6 +4,7 @@ import contextlib
 import dis
 import functools
 import types
+from collections import OrderedDict
 
 import ml_dtypes
 import numpy as np
@@ -74,6 +75,8 @@ def _path(value):
 def counterpart(value):
     """The jtorch object of the same public name as a torch function or class; Missing if none."""
     path = _path(value)
+    if path is None and isinstance(value, type) and _is_foreign(value):
+        path = f"{value.__module__}.{value.__qualname__}".removeprefix("torch.")
     if path is None:
         raise Missing(f"{getattr(value, '__name__', value)} has no public name")
     found = reach(jtorch, path)
@@ -161,6 +164,8 @@ class Translator:
             else:
                 row = jtorch.tensor(_storage_array(t))
                 made = row.as_strided(tuple(t.shape), t.stride(), t.storage_offset()).detach()
+        if isinstance(t, torch.nn.Parameter):
+            return jtorch.nn.Parameter(made, t.requires_grad)
         return made.requires_grad_() if t.requires_grad else made
 
     def _sparse(self, t):
@@ -218,6 +223,18 @@ class Translator:
         made.set_state(jtorch.tensor(generator.get_state().numpy()))
         return made
 
+    def _instance(self, module):
+        """A module of the same class with the same attributes."""
+        kind = counterpart(type(module))
+        made = kind.__new__(kind)
+        made.__dict__.update(self(vars(module)))
+        return made
+
+    def _dict(self, value):
+        made = OrderedDict() if isinstance(value, OrderedDict) else {}
+        made.update((k, self(x)) for k, x in value.items())
+        return made
+
     def _sequence(self, value):
         if type(value) in (tuple, list):
             return type(value)(self(v) for v in value)
@@ -229,7 +246,7 @@ class Translator:
         (torch.Size, lambda self, v: jtorch.Size(v)),
         (torch.device, lambda self, v: jtorch.device(str(v))),
         (torch.Generator, _generator),
-        (torch.nn.Module, lambda self, v: counterpart(type(v))()),
+        (torch.nn.Module, _instance),
         (types.ModuleType, _module),
         (types.FunctionType, _function),
         (
@@ -238,6 +255,6 @@ class Translator:
         ),
         (slice, lambda self, v: slice(self(v.start), self(v.stop), self(v.step))),
         ((tuple, list), _sequence),
-        (dict, lambda self, v: {k: self(x) for k, x in v.items()}),
+        (dict, _dict),
         (np.ndarray, lambda self, v: v.copy()),
     )

@@ -6,9 +6,10 @@ import weakref
 import jax.numpy as jnp
 import numpy as np
 
+from . import device as devices
 from . import dtypes, tape, trace
 from .layouts import SparseOperand, strided_layout
-from .signature import PYTHON_NUMBERS, Operation
+from .signature import PYTHON_NUMBERS, Operation, aval
 from .storage import (
     CHANNELS_LAST,
     Runtime,
@@ -28,7 +29,7 @@ from .tensor import (
     wrap,
     wrap_strided,
 )
-from .value import Value
+from .value import META, Value
 
 mode = tape.mode
 _record = trace.record
@@ -503,15 +504,22 @@ class Transfer(tape.Node):
         return [None if grads[0] is None else to_device(grads[0], self.source_device)]
 
 
+def _moved(value, device):
+    if device is devices.meta:
+        return Value(aval(value.aval.shape, value.aval.dtype, device), META)
+    array = trace.force(value, "copy to another device")
+    if array is META:
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    return trace.execute.transfer(value, array, device)
+
+
 def to_device(t, device):
     """The tensor on another device; `t` itself when it is there already."""
     if t._aval.device is device:
         return t
     if t._aval.layout is not strided_layout:
         return of_sparse(_to_device, (t,), device)
-    value = value_of(t)
-    array = trace.force(value, "copy to another device")
-    moved = wrap(trace.execute.transfer(value, array, device))
+    moved = wrap(_moved(value_of(t), device))
     if t.requires_grad and mode.enabled:
         node = Transfer(t, moved._aval)
         moved._edge, moved._rg = (node, 0), True

@@ -239,8 +239,6 @@ def numpy(self, *, force=False):
     if force:
         return numpy_array(self.detach().cpu())
     if self.device is not devices.cpu:
-        if self.device is devices.meta:
-            self._array()
         raise TypeError(
             f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
             "the tensor to host memory "

@@ -89,7 +89,9 @@ def _size(name, args, size=None):
             f"type {type(args[at]).__name__} at pos {at}"
         ) from None
     for n in shape:
-        check(n >= 0, f"{name}: Dimension size must be non-negative.")
+        if n < 0 and name == "zeros":
+            raise RuntimeError("zeros: Dimension size must be non-negative.")
+        check(n >= 0, f"Trying to create tensor with negative dimension {n}: {list(shape)}")
     return shape
 
 

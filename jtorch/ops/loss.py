@@ -83,8 +83,16 @@ def _check_classes(input, target, weight):
         ),
     )
     check(
-        jnp.issubdtype(target.dtype, jnp.integer),
+        target.dtype in (jnp.int64, jnp.uint8),
+        f"expected target dtype to be Long or Byte, but got {title(target.dtype)}",
+    )
+    check(
+        input.ndim <= 2 or target.dtype == jnp.int64,
         f"expected scalar type Long but found {title(target.dtype)}",
+    )
+    check(
+        weight is None or weight.dtype == input.dtype,
+        lambda: f"expected scalar type {title(input.dtype)} but found {title(weight.dtype)}",
     )
 
 
@@ -598,8 +606,8 @@ def gaussian_nll(
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """Negative log likelihood of `target` under normal distributions: mean `input`, variance `var`.
 
-    `var` has the shape of `input`, or that shape with a last dimension of 1 or without it, or is a
-    number. Raises ValueError for another shape or a negative variance.
+    `var` has the shape of `input`, or that shape with one dimension of 1 or without the last one,
+    or is a number. Raises ValueError for another shape or a negative variance.
     """
     check(reduction in _REDUCTIONS, f"{reduction} is not valid", ValueError)
     if isinstance(var, (int, float)):
@@ -610,8 +618,9 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
         if shape[:-1] == tuple(var.shape):
             var = var.unsqueeze(-1)
         else:
+            differing = [v for v, n in zip(var.shape, shape) if v != n]
             check(
-                shape[:-1] == tuple(var.shape[:-1]) and var.shape[-1] == 1,
+                len(var.shape) == len(shape) and differing == [1],
                 "var is of incorrect size",
                 ValueError,
             )
@@ -631,18 +640,52 @@ def linear_cross_entropy(
     label_smoothing=0.0,
     options=None,
 ):
-    """Cross entropy of the logits `linear(input, linear_weight, linear_bias)`."""
+    """Cross entropy of the logits `linear(input, linear_weight, linear_bias)`.
+
+    `input` (N, F) or (F), `linear_weight` (C, *, F), `linear_bias` (C, *), `target` (N, *) classes
+    or (N, C, *) probabilities. `options` choose in torch how the product is cut into pieces; here
+    XLA decides that. Raises RuntimeError for shapes that do not fit.
+    """
+    _check_projection(input, linear_weight, linear_bias)
+    features = linear_weight.shape[:-1]
+    rows = linear_weight.flatten(0, -2)
+    bias = None if linear_bias is None else linear_bias.flatten()
+    logits = ops.linear(input, rows, bias).reshape(*input.shape[:-1], *features)
     check(
-        input.ndim in (1, 2),
-        f"expected input with dimensionality 1 or 2, got {input.ndim}",
+        ignore_index is None or target.shape != logits.shape,
+        "ignore_index cannot be specified when target contains probabilities",
     )
-    logits = ops.linear(input, linear_weight, linear_bias)
-    ignored = -100 if ignore_index is None else ignore_index
     return ops.cross_entropy(
         logits,
         target,
         weight,
-        ignore_index=ignored,
+        ignore_index=-100 if ignore_index is None else ignore_index,
         reduction=reduction,
         label_smoothing=label_smoothing,
+    )
+
+
+def _check_projection(input, linear_weight, linear_bias):
+    width, features = input.shape[-1:], tuple(linear_weight.shape[:-1])
+    check(
+        input.ndim in (1, 2),
+        f"expected input with dimensionality 1 or 2, got {input.ndim}",
+    )
+    check(
+        linear_weight.ndim >= 2,
+        f"expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}",
+    )
+    check(
+        width[0] == linear_weight.shape[-1],
+        "expected equal input and linear_weight last dimensions (in_features), "
+        f"got {width[0]} and {linear_weight.shape[-1]}, respectively",
+    )
+    check(
+        linear_bias is None or tuple(linear_bias.shape) == features,
+        lambda: f"expected linear_bias shape {features}, got {tuple(linear_bias.shape)}",
+    )
+    check(
+        len(features) == 1 or input.ndim == 2,
+        f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires "
+        f"batched input, (N, {width[0]}), got unbatched input with shape {tuple(input.shape)}",
     )

@@ -222,13 +222,13 @@ def triplet_margin_with_distance_loss(
 # --- multi-class forms ----------------------------------------------------------------
 
 
-def _rows(input, target, name):
+def _rows(input, target, name=""):
     """Input and target with a batch dimension."""
     if input.ndim == 0:
         input = lax.reshape(input, (1,))
     check(
         input.ndim in (1, 2) and input.shape[-1] != 0,
-        f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+        f"{name}Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
         f"{list(input.shape)}",
     )
     if input.ndim == 2:
@@ -246,10 +246,12 @@ def multi_margin(
     reduction: str = "mean",
 ):
     """Mean over the wrong classes of max(0, margin - x[target] + x[class])^p, weighted."""
-    x, t = _rows(widen(input), target, "multi_margin_loss")
+    x, t = _rows(widen(input), target)
     check(
         target.size == x.shape[0] and target.ndim <= 1,
-        f"inconsistent target size, got: {list(target.shape)}",
+        "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+        f"samples (batch size). Expected target size [{x.shape[0]}], but got "
+        f"{list(target.shape)}. Input has shape {list(input.shape)}.",
     )
     count = x.shape[1]
     check(

@@ -138,6 +138,12 @@ def F_batch_norm(
     In training the statistics of the batch are used, and `running_mean` and `running_var` updated
     in place. Raises ValueError for a single value per channel in training.
     """
+    check(
+        eps > 0 if training else eps >= 0,
+        f"batch_norm eps must be {'positive during training' if training else 'non-negative'}, "
+        f"but got {eps}",
+        ValueError,
+    )
     if training:
         channels = input.shape[1] if input.ndim > 1 else 0
         values = input.numel() // channels if channels else 0

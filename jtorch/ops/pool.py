@@ -95,6 +95,35 @@ def _check_rank(name, n, input):
     )
 
 
+def _check_windowed(name, n, input):
+    """The input of a max or average pool, with the words torch has for each."""
+    batched = input.ndim == n + 2
+    empty = not all(input.shape[1:] if batched else input.shape)
+    shape = list(input.shape)
+    ranks = f"{n + 1}D or {n + 2}D (batch mode) tensor"
+    wrong = not batched and input.ndim != n + 1
+    check(
+        not (name == "avg_pool2d" and input.ndim < 3),
+        f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], "
+        "but got -3)",
+        IndexError,
+    )
+    if n == 3 or name == "max_pool2d":
+        check(not wrong, f"non-empty {ranks} expected for input")
+    if n == 3:
+        check(
+            not empty,
+            f"{name}(): Expected input's non-batch dimensions to have positive length, but input "
+            f"has a shape of {shape} and non-batch dimension "
+            f"{shape[batched:].index(0) if empty else 0} has length zero!",
+        )
+    owner = f"{name}: " if n == 1 else ""
+    check(
+        not wrong and not empty,
+        f"{owner}Expected {ranks} with optional 0 dim batch size for input, but got:{shape}",
+    )
+
+
 def _lowest(dtype):
     if jnp.issubdtype(dtype, jnp.floating):
         return np.array(-np.inf, dtype)
@@ -182,7 +211,7 @@ def _places(x, n):
 
 
 def _max_pool(name, n, input, settings, with_indices):
-    _check_rank(name, n, input)
+    _check_windowed(name, n, input)
     x = input
     index = _places(x, n) if with_indices else None
     spans = _spans(x.shape, n, *settings)
@@ -377,7 +406,7 @@ def _divide(total, counts, divisor):
 
 
 def _avg_pool(name, n, input, settings, count_include_pad, divisor):
-    _check_rank(name, n, input)
+    _check_windowed(name, n, input)
     check(divisor is None or divisor != 0, "divisor must be not zero")
     kernel, stride, padding, ceil_mode = settings
     spans = _spans(input.shape, n, kernel, stride, padding, 1, ceil_mode)

@@ -216,6 +216,25 @@ def _tiles(x, kernel):
     return x.reshape(*x.shape[: 2 + n], -1)
 
 
+def _check_samples(samples, x, n):
+    check(
+        samples.ndim == 3,
+        f"Expect _random_samples to have 3 dimensions, got {samples.ndim}",
+    )
+    check(
+        samples.shape[0] >= x.shape[0],
+        "Expect _random_samples.size(0) no less then input batch size.",
+    )
+    check(
+        samples.shape[1] == x.shape[1],
+        "Expect _random_samples.size(1) equals to input channel size.",
+    )
+    check(
+        samples.shape[2] == n,
+        f"Expect _random_samples.size(2) equals to {n}; got {samples.shape[2]}.",
+    )
+
+
 def _fractional(n, input, kernel_size, output_size, output_ratio, samples):
     check(
         output_size is not None or output_ratio is not None,
@@ -231,6 +250,8 @@ def _fractional(n, input, kernel_size, output_size, output_ratio, samples):
     x = input if batched else input.unsqueeze(0)
     if samples is None:
         samples = ops.rand(x.shape[0], x.shape[1], n, dtype=x.dtype)
+    _check_samples(samples, x, n)
+    samples = samples[: x.shape[0]]
     out, index = ops.fractional_max_pool(x, samples, kernel, _sizes(output_size, n, "output_size"))
     return (out, index) if batched else (out.squeeze(0), index.squeeze(0))
 

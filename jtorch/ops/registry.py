@@ -54,6 +54,8 @@ NAMESPACES = {
     "X": "fft",
     "W": "signal.windows",
 }
+# Where pickles look for functions that are not in `torch` itself.
+_HOMES = "FLSXW"
 
 
 public = {space: {} for space in NAMESPACES.values()}
@@ -231,6 +233,10 @@ def _register(key, shown, variants, kind, accepts, fn, operation, alias, callabl
     if "i" in callables:
         setattr(ops, key + "_", callables["i"])
     tokens = variants.split()
+    home = next((t for t in _HOMES if t in tokens), None)
+    if home is not None and "f" not in tokens:
+        for made in callables.values():
+            made.__module__ = f"torch.{NAMESPACES[home]}"
     for public_name in (shown, *alias):
         for token in tokens:
             if token in NAMESPACES:
@@ -473,6 +479,8 @@ def _dress(wrapper, name, fn):
     wrapper.__name__ = wrapper.__qualname__ = name
     wrapper.__doc__ = fn.__doc__
     wrapper.__module__ = "torch"
+    if wrapper is not fn:
+        wrapper.__wrapped__ = fn
 
 
 __all__ = [

@@ -254,19 +254,20 @@ def rnn_relu(*args, **kwargs):
 # --- cells ----------------------------------------------------------------------------
 
 
-def _check_cell(input, hx, w_ih, w_hh, gates):
+def _check_cell(input, w_ih, w_hh, gates, *states):
     check(
         input.shape[-1] == w_ih.shape[1],
-        f"input has inconsistent input_size: got {input.shape[-1]}, expected {w_ih.shape[1]}",
+        f"input has inconsistent input_size: got {input.shape[-1]} expected {w_ih.shape[1]}",
     )
-    check(
-        hx.shape[-1] == w_hh.shape[1],
-        f"hidden has inconsistent hidden_size: got {hx.shape[-1]}, expected {w_hh.shape[1]}",
-    )
-    check(
-        input.shape[:-1] == hx.shape[:-1],
-        f"Input batch size {input.shape[0]} doesn't match hidden batch size {hx.shape[0]}",
-    )
+    for i, hx in enumerate(states):
+        check(
+            input.shape[0] == hx.shape[0],
+            f"Input batch size {input.shape[0]} doesn't match hidden{i} batch size {hx.shape[0]}",
+        )
+        check(
+            hx.shape[1] == w_hh.shape[1],
+            f"hidden{i} has inconsistent hidden_size: got {hx.shape[1]}, expected {w_hh.shape[1]}",
+        )
     check(
         w_ih.shape[0] == gates * w_hh.shape[1],
         f"expected weights for {gates} gates, got {w_ih.shape[0]} rows",
@@ -289,7 +290,7 @@ def lstm_cell_step(
     b_hh: T | None = None,
 ):
     """One step of an LSTM: (new h, new c)."""
-    _check_cell(input, h, w_ih, w_hh, 4)
+    _check_cell(input, w_ih, w_hh, 4, h, c)
     z = _affine(input, w_ih, b_ih) + _affine(h, w_hh, b_hh)
     out, cell, _ = recurrence.lstm_step(z, c)
     return out, cell
@@ -312,7 +313,7 @@ def gru_cell(
     b_hh: T | None = None,
 ):
     """One step of a GRU: the new state. `input` (B, F), `hx` (B, H)."""
-    _check_cell(input, hx, w_ih, w_hh, 3)
+    _check_cell(input, w_ih, w_hh, 3, hx)
     return recurrence.gru_step(_affine(input, w_ih, b_ih), _affine(hx, w_hh, b_hh), hx)[0]
 
 
@@ -326,7 +327,7 @@ def rnn_tanh_cell(
     b_hh: T | None = None,
 ):
     """One step of an RNN with tanh: the new state. `input` (B, F), `hx` (B, H)."""
-    _check_cell(input, hx, w_ih, w_hh, 1)
+    _check_cell(input, w_ih, w_hh, 1, hx)
     return lax.tanh(_affine(input, w_ih, b_ih) + _affine(hx, w_hh, b_hh))
 
 
@@ -340,6 +341,6 @@ def rnn_relu_cell(
     b_hh: T | None = None,
 ):
     """One step of an RNN with relu: the new state. `input` (B, F), `hx` (B, H)."""
-    _check_cell(input, hx, w_ih, w_hh, 1)
+    _check_cell(input, w_ih, w_hh, 1, hx)
     z = _affine(input, w_ih, b_ih) + _affine(hx, w_hh, b_hh)
     return select(z > 0, z, 0.0)

@@ -238,6 +238,8 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction=reduction)
+        if not isinstance(delta, (int, float)):
+            raise TypeError(f"delta must be a float or int, got: {type(delta)}")
         self.delta = delta
 
     def forward(self, input, target):
@@ -303,12 +305,20 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         options=None,
     ):
         super().__init__(weight, None, None, reduction)
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(
+                f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}"
+            )
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(
+                f"expected label_smoothing to be in range [0, 1], got {label_smoothing}"
+            )
         self.num_classes = num_classes
-        self.out_features = tuple(out_features)
+        self.out_features = out_features
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
         self.options = options
-        width = num_classes * math.prod(self.out_features)
+        width = num_classes * math.prod(out_features)
         self.linear = Linear(in_features, width, bias=bias, device=device, dtype=dtype)
 
     def extra_repr(self):
@@ -321,15 +331,18 @@ class LinearCrossEntropyLoss(_WeightedLoss):
 
     def forward(self, input, target):
         """The loss of the projected `input` against `target`."""
-        logits = self.linear(input)
-        logits = logits.reshape(*input.shape[:-1], self.num_classes, *self.out_features)
-        return F.cross_entropy(
-            logits,
+        shape = (self.num_classes, *self.out_features)
+        bias = self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*shape, self.linear.in_features),
             target,
+            linear_bias=None if bias is None else bias.reshape(shape),
             weight=self.weight,
-            ignore_index=-100 if self.ignore_index is None else self.ignore_index,
             reduction=self.reduction,
+            ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
+            options=self.options,
         )
 
 

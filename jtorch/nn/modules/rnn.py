@@ -146,6 +146,12 @@ class RNNBase(Module):
         """All weights in the order of creation, looked up afresh: they may be replaced."""
         return [getattr(self, name) for name in self._flat_weights_names]
 
+    @_flat_weights.setter
+    def _flat_weights(self, weights):
+        for name, weight in zip(self._flat_weights_names, weights, strict=True):
+            if getattr(self, name) is not weight:
+                setattr(self, name, weight)
+
     @property
     def all_weights(self):
         """The weights of each direction of each layer."""
