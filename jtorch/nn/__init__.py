@@ -1,6 +1,20 @@
 """Neural networks: modules, parameters, initialisers, functions."""
 
-from . import attention, functional, init, modules, parallel, parameter, utils
+from . import (
+    attention,
+    common_types,
+    functional,
+    grad,
+    init,
+    intrinsic,
+    modules,
+    parallel,
+    parameter,
+    qat,
+    quantizable,
+    quantized,
+    utils,
+)
 from .modules import *
 from .modules.module import Module
 from .parallel import DataParallel

@@ -4,11 +4,16 @@ import enum
 
 from .._engine import dtypes
 from ..ops.registry import ops, public
+from . import _reduction as _Reduction
+from ._checks import _canonical_mask, _get_softmax_dim, _none_or_dtype, _verify_batch_size
 
 GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
 
 globals().update(public["nn.functional"])
+
+# Libraries read these private names.
+_REEXPORTED = (_Reduction, _canonical_mask, _get_softmax_dim, _none_or_dtype, _verify_batch_size)
 
 
 def grouped_mm(mat_a, mat_b, *, offs=None, bias=None, out_dtype=None):

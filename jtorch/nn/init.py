@@ -269,6 +269,14 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
     return tensor
 
 
+# Names under which libraries call them without the checks.
+_no_grad_uniform_ = uniform_
+_no_grad_normal_ = normal_
+_no_grad_trunc_normal_ = trunc_normal_
+_no_grad_fill_ = constant_
+_no_grad_zero_ = zeros_
+
+
 def _deprecated(function):
     old = function.__name__[:-1]
 

@@ -60,6 +60,8 @@ class _Inplace(Module):
 class Threshold(Module):
     """x where x > threshold, else value."""
 
+    __constants__ = ["threshold", "value", "inplace"]
+
     def __init__(self, threshold, value, inplace=False):
         super().__init__()
         self.threshold = threshold
@@ -77,6 +79,8 @@ class Threshold(Module):
 class ReLU(_Inplace):
     """max(x, 0)."""
 
+    __constants__ = ["inplace"]
+
     def forward(self, input):
         """Elementwise."""
         return F.relu(input, inplace=self.inplace)
@@ -84,6 +88,8 @@ class ReLU(_Inplace):
 
 class RReLU(Module):
     """x where x >= 0, else a x; a drawn from [lower, upper] in training, their mean otherwise."""
+
+    __constants__ = ["lower", "upper", "inplace"]
 
     def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
         super().__init__()
@@ -101,6 +107,8 @@ class RReLU(Module):
 
 class Hardtanh(Module):
     """x clipped to [min_val, max_val]."""
+
+    __constants__ = ["min_val", "max_val", "inplace"]
 
     def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
         super().__init__()
@@ -151,6 +159,8 @@ class Sigmoid(Module):
 class Hardsigmoid(_Inplace):
     """x / 6 + 1 / 2, clipped to [0, 1]."""
 
+    __constants__ = ["inplace"]
+
     def forward(self, input):
         """Elementwise."""
         return F.hardsigmoid(input, self.inplace)
@@ -167,6 +177,8 @@ class Tanh(Module):
 class SiLU(_Inplace):
     """x sigmoid(x)."""
 
+    __constants__ = ["inplace"]
+
     def forward(self, input):
         """Elementwise."""
         return F.silu(input, inplace=self.inplace)
@@ -174,6 +186,8 @@ class SiLU(_Inplace):
 
 class Mish(_Inplace):
     """x tanh(softplus(x))."""
+
+    __constants__ = ["inplace"]
 
     def forward(self, input):
         """Elementwise."""
@@ -183,6 +197,8 @@ class Mish(_Inplace):
 class Hardswish(_Inplace):
     """x hardsigmoid(x)."""
 
+    __constants__ = ["inplace"]
+
     def forward(self, input):
         """Elementwise."""
         return F.hardswish(input, self.inplace)
@@ -190,6 +206,8 @@ class Hardswish(_Inplace):
 
 class ELU(Module):
     """x where x > 0, else alpha (exp(x) - 1)."""
+
+    __constants__ = ["alpha", "inplace"]
 
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
@@ -207,6 +225,8 @@ class ELU(Module):
 class CELU(Module):
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1))."""
 
+    __constants__ = ["alpha", "inplace"]
+
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
         self.alpha = alpha
@@ -223,6 +243,8 @@ class CELU(Module):
 class SELU(_Inplace):
     """ELU scaled so that activations keep mean 0 and variance 1."""
 
+    __constants__ = ["inplace"]
+
     def forward(self, input):
         """Elementwise."""
         return F.selu(input, self.inplace)
@@ -230,6 +252,8 @@ class SELU(_Inplace):
 
 class GLU(Module):
     """First half times sigmoid of the second half along `dim`."""
+
+    __constants__ = ["dim"]
 
     def __init__(self, dim=-1):
         super().__init__()
@@ -246,6 +270,8 @@ class GLU(Module):
 class GELU(Module):
     """x times the normal distribution function of x; approximate: "none" or "tanh"."""
 
+    __constants__ = ["approximate"]
+
     def __init__(self, approximate="none"):
         super().__init__()
         self.approximate = approximate
@@ -261,6 +287,8 @@ class GELU(Module):
 class Hardshrink(Module):
     """x where |x| > lambd, else 0."""
 
+    __constants__ = ["lambd"]
+
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
@@ -275,6 +303,8 @@ class Hardshrink(Module):
 
 class LeakyReLU(Module):
     """x where x >= 0, else negative_slope x."""
+
+    __constants__ = ["inplace", "negative_slope"]
 
     def __init__(self, negative_slope=1e-2, inplace=False):
         super().__init__()
@@ -300,6 +330,8 @@ class LogSigmoid(Module):
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta; x itself where beta x > threshold."""
 
+    __constants__ = ["beta", "threshold"]
+
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__()
         self.beta = beta
@@ -316,6 +348,8 @@ class Softplus(Module):
 class Softshrink(Module):
     """x moved towards 0 by lambd; 0 where |x| <= lambd."""
 
+    __constants__ = ["lambd"]
+
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
@@ -330,6 +364,8 @@ class Softshrink(Module):
 
 class PReLU(Module):
     """x where x >= 0, else a x with learned a: one, or one per channel (dimension 1)."""
+
+    __constants__ = ["num_parameters"]
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
         self.num_parameters = num_parameters
@@ -385,6 +421,8 @@ class _AlongDim(Module):
 class Softmin(_AlongDim):
     """Softmax of -x along `dim`."""
 
+    __constants__ = ["dim"]
+
     def forward(self, input):
         """The shape stays."""
         return F.softmin(input, self.dim, _stacklevel=5)
@@ -392,6 +430,8 @@ class Softmin(_AlongDim):
 
 class Softmax(_AlongDim):
     """exp(x), scaled to sum 1 along `dim`."""
+
+    __constants__ = ["dim"]
 
     def forward(self, input):
         """The shape stays."""
@@ -412,6 +452,8 @@ class Softmax2d(Module):
 
 class LogSoftmax(_AlongDim):
     """log(softmax(x)) along `dim`."""
+
+    __constants__ = ["dim"]
 
     def forward(self, input):
         """The shape stays."""

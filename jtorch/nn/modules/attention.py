@@ -17,6 +17,10 @@ class MultiheadAttention(Module):
     with batch_first N comes first, and N may be absent.
     """
 
+    # The module that pickles name.
+    __module__ = __name__.replace("attention", "activation")
+    __constants__ = ["batch_first"]
+
     def __init__(
         self,
         embed_dim,

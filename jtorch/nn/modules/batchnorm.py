@@ -23,6 +23,8 @@ __all__ = [
 class _NormBase(Module):
     """What batch and instance normalisation share: affine parameters and running statistics."""
 
+    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
+
     _version = 2
 
     def __init__(

@@ -57,6 +57,18 @@ def _pad_amounts(padding, dilation, kernel_size):
 
 
 class _ConvNd(Module):
+    __constants__ = [
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+        "output_padding",
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+    ]
+
     def __init__(
         self,
         in_channels,

@@ -9,6 +9,8 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 class PairwiseDistance(Module):
     """p-norm of x1 - x2 + eps along the last dimension."""
 
+    __constants__ = ["norm", "eps", "keepdim"]
+
     def __init__(self, p=2.0, eps=1e-6, keepdim=False):
         super().__init__()
         self.norm = p
@@ -22,6 +24,8 @@ class PairwiseDistance(Module):
 
 class CosineSimilarity(Module):
     """Cosine of the angle between x1 and x2 along `dim`."""
+
+    __constants__ = ["dim", "eps"]
 
     def __init__(self, dim=1, eps=1e-8):
         super().__init__()

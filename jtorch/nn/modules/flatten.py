@@ -8,6 +8,8 @@ __all__ = ["Flatten", "Unflatten"]
 class Flatten(Module):
     """Joins the dimensions from start_dim to end_dim into one."""
 
+    __constants__ = ["start_dim", "end_dim"]
+
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
         self.start_dim = start_dim
@@ -23,6 +25,8 @@ class Flatten(Module):
 
 class Unflatten(Module):
     """Splits `dim` into dimensions of the given sizes."""
+
+    __constants__ = ["dim", "unflattened_size"]
 
     def __init__(self, dim, unflattened_size):
         super().__init__()

@@ -9,6 +9,8 @@ __all__ = ["Fold", "Unfold"]
 class Fold(Module):
     """Sums overlapping blocks (N, C k, L) into (N, C, *output_size)."""
 
+    __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
+
     def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()
         self.output_size = output_size
@@ -32,6 +34,8 @@ class Fold(Module):
 
 class Unfold(Module):
     """Sliding blocks of (N, C, H, W) as columns."""
+
+    __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
     def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()

@@ -26,6 +26,8 @@ class Identity(Module):
 class Linear(Module):
     """y = x A^T + b: (*, in_features) -> (*, out_features)."""
 
+    __constants__ = ["in_features", "out_features"]
+
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
         self.in_features = in_features
@@ -62,6 +64,8 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 class Bilinear(Module):
     """y = x1^T A x2 + b: (*, in1), (*, in2) -> (*, out_features)."""
+
+    __constants__ = ["in1_features", "in2_features", "out_features"]
 
     def __init__(
         self, in1_features, in2_features, out_features, bias=True, device=None, dtype=None

@@ -53,6 +53,8 @@ class _WeightedLoss(_Loss):
 class L1Loss(_Loss):
     """|x - y|, shapes equal."""
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         """The loss of `input` against `target`."""
         return F.l1_loss(input, target, reduction=self.reduction)
@@ -60,6 +62,8 @@ class L1Loss(_Loss):
 
 class NLLLoss(_WeightedLoss):
     """-x[y] for log-probabilities (N, C, *) and classes (N, *)."""
+
+    __constants__ = ["ignore_index", "reduction"]
 
     def __init__(
         self,
@@ -106,6 +110,8 @@ class NLLLoss2d(NLLLoss):
 class PoissonNLLLoss(_Loss):
     """Negative log-likelihood of counts under a Poisson distribution."""
 
+    __constants__ = ["log_input", "full", "eps", "reduction"]
+
     def __init__(
         self,
         log_input=True,
@@ -135,6 +141,8 @@ class PoissonNLLLoss(_Loss):
 class GaussianNLLLoss(_Loss):
     """Negative log-likelihood under normal distributions of the given variances."""
 
+    __constants__ = ["full", "eps", "reduction"]
+
     def __init__(self, *, full=False, eps=1e-6, reduction="mean"):
         super().__init__(None, None, reduction)
         self.full = full
@@ -150,6 +158,8 @@ class GaussianNLLLoss(_Loss):
 class KLDivLoss(_Loss):
     """y (log y - x) for log-probabilities x and probabilities (or their logs) y."""
 
+    __constants__ = ["reduction"]
+
     def __init__(self, size_average=None, reduce=None, reduction="mean", log_target=False):
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
@@ -162,6 +172,8 @@ class KLDivLoss(_Loss):
 class MSELoss(_Loss):
     """(x - y)^2, shapes equal."""
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         """The loss of `input` against `target`."""
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -169,6 +181,8 @@ class MSELoss(_Loss):
 
 class BCELoss(_WeightedLoss):
     """Binary cross entropy of probabilities."""
+
+    __constants__ = ["reduction"]
 
     def forward(self, input, target):
         """The loss of `input` against `target`."""
@@ -204,6 +218,8 @@ class BCEWithLogitsLoss(_Loss):
 class HingeEmbeddingLoss(_Loss):
     """x where y is 1, max(0, margin - x) where y is -1."""
 
+    __constants__ = ["margin", "reduction"]
+
     def __init__(self, margin=1.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
@@ -216,6 +232,8 @@ class HingeEmbeddingLoss(_Loss):
 class MultiLabelMarginLoss(_Loss):
     """Hinge loss with several right classes per sample; targets end with -1."""
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         """The loss of `input` (N, C) against `target` (N, C)."""
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
@@ -223,6 +241,8 @@ class MultiLabelMarginLoss(_Loss):
 
 class SmoothL1Loss(_Loss):
     """Squared below |x - y| = beta, linear above."""
+
+    __constants__ = ["reduction"]
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
         super().__init__(size_average, reduce, reduction)
@@ -235,6 +255,8 @@ class SmoothL1Loss(_Loss):
 
 class HuberLoss(_Loss):
     """Squared below |x - y| = delta, delta times linear above."""
+
+    __constants__ = ["reduction", "delta"]
 
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction=reduction)
@@ -250,6 +272,8 @@ class HuberLoss(_Loss):
 class SoftMarginLoss(_Loss):
     """log(1 + exp(-x y)) for y in {-1, 1}."""
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         """The loss of `input` against `target`."""
         return F.soft_margin_loss(input, target, reduction=self.reduction)
@@ -257,6 +281,8 @@ class SoftMarginLoss(_Loss):
 
 class CrossEntropyLoss(_WeightedLoss):
     """Cross entropy of logits (N, C, *) and classes (N, *) or class probabilities."""
+
+    __constants__ = ["ignore_index", "reduction", "label_smoothing"]
 
     def __init__(
         self,
@@ -288,6 +314,8 @@ class LinearCrossEntropyLoss(_WeightedLoss):
 
     `options` choose in torch how the product is cut into pieces; here XLA decides that.
     """
+
+    __constants__ = ["num_classes", "out_features", "reduction", "ignore_index", "label_smoothing"]
 
     def __init__(
         self,
@@ -349,6 +377,8 @@ class LinearCrossEntropyLoss(_WeightedLoss):
 class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross entropy of logits, averaged over the classes."""
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         """The loss of `input` (N, C) against `target` (N, C)."""
         return F.multilabel_soft_margin_loss(
@@ -358,6 +388,8 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 class CosineEmbeddingLoss(_Loss):
     """1 - cos where y is 1, max(0, cos - margin) where y is -1."""
+
+    __constants__ = ["margin", "reduction"]
 
     def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
@@ -373,6 +405,8 @@ class CosineEmbeddingLoss(_Loss):
 class MarginRankingLoss(_Loss):
     """max(0, -y (x1 - x2) + margin)."""
 
+    __constants__ = ["margin", "reduction"]
+
     def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
@@ -386,6 +420,8 @@ class MarginRankingLoss(_Loss):
 
 class MultiMarginLoss(_WeightedLoss):
     """Hinge loss of the right class against all others, to the power p."""
+
+    __constants__ = ["p", "margin", "reduction"]
 
     def __init__(
         self,
@@ -418,6 +454,8 @@ class MultiMarginLoss(_WeightedLoss):
 
 class TripletMarginLoss(_Loss):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm distance."""
+
+    __constants__ = ["margin", "p", "eps", "swap", "reduction"]
 
     def __init__(
         self,
@@ -456,6 +494,8 @@ class TripletMarginLoss(_Loss):
 class TripletMarginWithDistanceLoss(_Loss):
     """TripletMarginLoss with any distance function."""
 
+    __constants__ = ["margin", "swap", "reduction"]
+
     def __init__(self, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
         super().__init__(size_average=None, reduce=None, reduction=reduction)
         if margin <= 0:
@@ -484,6 +524,8 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 class CTCLoss(_Loss):
     """Negative log-likelihood of label sequences under all alignments (Graves et al. 2006)."""
+
+    __constants__ = ["blank", "reduction"]
 
     def __init__(self, blank=0, reduction="mean", zero_infinity=False):
         super().__init__(reduction=reduction)

@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections import OrderedDict
+from typing import TypeVar
 
 from ..._engine.device import device as Device
 from ..._engine.dtypes import dtype as DType
@@ -131,6 +132,8 @@ class Module(HookMixin, StateMixin):
     Parameters, buffers and submodules assigned as attributes are found by `parameters()`,
     `state_dict()`, `to()` and the like. Subclasses define `forward`.
     """
+
+    T_destination = TypeVar("T_destination", bound=dict)
 
     dump_patches = False
     _version = 1

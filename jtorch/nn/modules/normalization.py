@@ -14,6 +14,8 @@ __all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSN
 class LocalResponseNorm(Module):
     """Divides each channel by a power of the mean square over `size` neighbouring channels."""
 
+    __constants__ = ["size", "alpha", "beta", "k"]
+
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__()
         self.size = size
@@ -69,6 +71,8 @@ def _shape_tuple(shape):
 class LayerNorm(Module):
     """Mean 0 and variance 1 over the trailing dimensions `normalized_shape`, then affine."""
 
+    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
+
     def __init__(
         self,
         normalized_shape,
@@ -111,6 +115,8 @@ class LayerNorm(Module):
 
 class GroupNorm(Module):
     """Mean 0 and variance 1 over each of `num_groups` groups of channels, then affine."""
+
+    __constants__ = ["num_groups", "num_channels", "eps", "affine"]
 
     def __init__(
         self,
@@ -161,6 +167,8 @@ class RMSNorm(Module):
 
     eps None: the machine epsilon of the input's dtype.
     """
+
+    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
     def __init__(
         self, normalized_shape, eps=None, elementwise_affine=True, device=None, dtype=None

@@ -44,6 +44,7 @@ class _PadNd(Module):
 
 
 class _CircularPadNd(_PadNd):
+    __constants__ = ["padding"]
     _mode = "circular"
     _dims = (2, 3)
 
@@ -77,6 +78,7 @@ class CircularPad3d(_CircularPadNd):
 
 
 class _ConstantPadNd(Module):
+    __constants__ = ["padding", "value"]
     _tuple = staticmethod(_pair)
 
     def __init__(self, padding, value):
@@ -109,6 +111,7 @@ class ConstantPad3d(_ConstantPadNd):
 
 
 class _ReflectionPadNd(_PadNd):
+    __constants__ = ["padding"]
     _mode = "reflect"
 
 
@@ -129,6 +132,7 @@ class ReflectionPad3d(_ReflectionPadNd):
 
 
 class _ReplicationPadNd(_PadNd):
+    __constants__ = ["padding"]
     _mode = "replicate"
 
 

@@ -29,6 +29,7 @@ __all__ = [
 
 
 class _MaxPoolNd(Module):
+    __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]
     return_indices: bool
     ceil_mode: bool
 
@@ -142,6 +143,8 @@ class MaxUnpool3d(_MaxUnpoolNd):
 
 
 class _AvgPoolNd(Module):
+    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
+
     def extra_repr(self):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
@@ -204,6 +207,15 @@ class _AvgPoolWithDivisor(_AvgPoolNd):
 class AvgPool2d(_AvgPoolWithDivisor):
     """Mean over windows of (N, C, H, W) or (C, H, W)."""
 
+    __constants__ = [
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+        "divisor_override",
+    ]
+
     def forward(self, input):
         """(N, C, H, W) -> (N, C, H_out, W_out)."""
         return self._pool(F.avg_pool2d, input)
@@ -211,6 +223,15 @@ class AvgPool2d(_AvgPoolWithDivisor):
 
 class AvgPool3d(_AvgPoolWithDivisor):
     """Mean over windows of (N, C, D, H, W) or (C, D, H, W)."""
+
+    __constants__ = [
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+        "divisor_override",
+    ]
 
     def forward(self, input):
         """(N, C, D, H, W) -> (N, C, D_out, H_out, W_out)."""
@@ -264,6 +285,8 @@ class _FractionalMaxPoolNd(Module):
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """Maximum over random windows of (N, C, H, W), as many as the output size needs."""
 
+    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
+
     def forward(self, input):
         """(N, C, H, W) -> (N, C, *output_size)."""
         return self._pool(F.fractional_max_pool2d, input)
@@ -271,6 +294,8 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """Maximum over random windows of (N, C, D, H, W), as many as the output size needs."""
+
+    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
 
     _tuple = staticmethod(_triple)
 
@@ -292,6 +317,8 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
 
 
 class _LPPoolNd(Module):
+    __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]
+
     def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
         super().__init__()
         self.norm_type = norm_type
@@ -334,6 +361,8 @@ class LPPool3d(_LPPoolNd):
 
 
 class _AdaptiveMaxPoolNd(Module):
+    __constants__ = ["output_size", "return_indices"]
+
     def __init__(self, output_size, return_indices=False):
         super().__init__()
         self.output_size = output_size
@@ -368,6 +397,8 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 
 class _AdaptiveAvgPoolNd(Module):
+    __constants__ = ["output_size"]
+
     def __init__(self, output_size):
         super().__init__()
         self.output_size = output_size

@@ -83,6 +83,18 @@ def _check_dropout(dropout, num_layers):
 class RNNBase(Module):
     """Layers of LSTM, GRU or plain cells over a sequence, in one or both directions."""
 
+    __constants__ = [
+        "mode",
+        "input_size",
+        "hidden_size",
+        "num_layers",
+        "bias",
+        "batch_first",
+        "dropout",
+        "bidirectional",
+        "proj_size",
+    ]
+
     def __init__(
         self,
         mode,
@@ -387,6 +399,8 @@ class LSTM(RNNBase):
 class RNNCellBase(Module):
     """One step of a recurrence: the weights of one layer."""
 
+    __constants__ = ["input_size", "hidden_size", "bias"]
+
     def __init__(self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None):
         factory = {"device": device, "dtype": dtype}
         super().__init__()
@@ -446,6 +460,8 @@ class RNNCellBase(Module):
 
 class RNNCell(RNNCellBase):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu."""
+
+    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
     def __init__(
         self, input_size, hidden_size, bias=True, nonlinearity="tanh", device=None, dtype=None

@@ -46,6 +46,16 @@ class _Table(Module):
 class Embedding(_Table):
     """Integer indices (*) -> (*, embedding_dim)."""
 
+    __constants__ = [
+        "num_embeddings",
+        "embedding_dim",
+        "padding_idx",
+        "max_norm",
+        "norm_type",
+        "scale_grad_by_freq",
+        "sparse",
+    ]
+
     def __init__(
         self,
         num_embeddings,
@@ -126,6 +136,18 @@ class Embedding(_Table):
 
 class EmbeddingBag(_Table):
     """Sum, mean or maximum of the embeddings of each bag of indices."""
+
+    __constants__ = [
+        "num_embeddings",
+        "embedding_dim",
+        "max_norm",
+        "norm_type",
+        "scale_grad_by_freq",
+        "mode",
+        "sparse",
+        "include_last_offset",
+        "padding_idx",
+    ]
 
     def __init__(
         self,

@@ -47,6 +47,8 @@ class TransformerEncoder(Module):
     choose a faster way to the same values in torch and have no effect here.
     """
 
+    __constants__ = ["norm"]
+
     def __init__(
         self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True
     ):
@@ -73,6 +75,8 @@ class TransformerEncoder(Module):
 
 class TransformerDecoder(Module):
     """`num_layers` copies of a decoder layer, then `norm` if given."""
+
+    __constants__ = ["norm"]
 
     def __init__(self, decoder_layer, num_layers, norm=None):
         super().__init__()
@@ -112,6 +116,8 @@ class TransformerEncoderLayer(Module):
 
     (L, N, d_model), or (N, L, d_model) with batch_first; the shape stays.
     """
+
+    __constants__ = ["norm_first"]
 
     def __init__(
         self,
@@ -190,6 +196,8 @@ class TransformerDecoderLayer(Module):
 
     (T, N, d_model), or (N, T, d_model) with batch_first; the shape stays.
     """
+
+    __constants__ = ["norm_first"]
 
     def __init__(
         self,

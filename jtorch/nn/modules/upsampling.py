@@ -9,6 +9,15 @@ __all__ = ["Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"]
 class Upsample(Module):
     """Resizes the trailing dimensions of (N, C, *) to `size`, or by `scale_factor`."""
 
+    __constants__ = [
+        "size",
+        "scale_factor",
+        "mode",
+        "align_corners",
+        "name",
+        "recompute_scale_factor",
+    ]
+
     def __init__(
         self,
         size=None,
