@@ -221,7 +221,8 @@ def _laid_out(op, t, args):
     if order is None:
         return t
     shapes = [a for a in args if isinstance(a, Tensor) and a._aval.ndim == len(order)]
-    if not op.channels_last([is_channels_last(a._aval.shape, a.stride()) for a in shapes]):
+    flags = [is_channels_last(a._aval.shape, a.stride()) for a in shapes]
+    if not op.channels_last(flags, len(order)):
         return t
     return _with_strides(t, same_order_strides(t._aval.shape, order))
 

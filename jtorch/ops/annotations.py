@@ -115,30 +115,35 @@ ELEMENTWISE = frozenset(
 )
 
 
-def _first(flags):
+def _first(flags, rank):
     return flags[:1] == [True]
 
 
-# Operations whose results have the channels of images last when the first operand has, or any (a
-# convolution's weight counts too), or all.
+def _image(flags, rank):
+    return rank == 4 and _first(flags, rank)
+
+
+def _any(flags, rank):
+    return any(flags)
+
+
+def _all(flags, rank):
+    return all(flags)
+
+
+# Operations whose results have the channels of images and volumes last when the first operand has
+# (some: of images only), or any (a convolution's weight counts too), or all.
 CHANNELS_LAST = {
     _first: (
-        "adaptive_avg_pool2d",
-        "adaptive_avg_pool3d",
-        "adaptive_max_pool",
-        "avg_pool2d",
-        "avg_pool3d",
         "batch_norm_eval",
         "batch_norm_train",
         "channel_shuffle",
         "constant_pad_nd",
         "glu",
         "group_norm",
-        "lp_pool",
         "max_pool2d",
         "max_pool3d",
         "max_pool_indices",
-        "max_unpool",
         "pad_border",
         "pixel_shuffle",
         "pixel_unshuffle",
@@ -146,8 +151,9 @@ CHANNELS_LAST = {
         "resample",
         "roll",
     ),
-    any: ("conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "convolution"),
-    all: ("cat",),
+    _image: ("adaptive_avg_pool2d", "adaptive_max_pool", "avg_pool2d", "lp_pool", "max_unpool"),
+    _any: ("conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "convolution"),
+    _all: ("cat",),
 }
 _RULES = {name: rule for rule, names in CHANNELS_LAST.items() for name in names}
 # Operations on several tensors whose results are row-major all the same.
