@@ -30,7 +30,7 @@ MODULES = [
     ),
 ]
 # What is no part of the interface of a module: what it imports for itself, and internal switches.
-_FOREIGN = ("ScalingType", "SwizzleType", "assert_int_or_pair", "boolean_dispatch")
+_FOREIGN = ("assert_int_or_pair", "boolean_dispatch")
 # Where torch keeps the weights of a recurrent layer once more; here a property finds them.
 _SECOND_REFERENCES = {"_flat_weights", "_flat_weight_refs"}
 
