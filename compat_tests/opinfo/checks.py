@@ -4,7 +4,7 @@ import torch
 
 import jtorch
 
-from . import entries
+from . import entries, ties
 from .compare import (
     brief,
     error_difference,
@@ -153,11 +153,18 @@ class Check:
                     getattr(self, f"_{variant}")(sample)
         return self.outcomes
 
-    def _compare(self, want, got, stages, exact, layout=False):
+    def _shown(self, sample, stage, *results):
+        """The results as they are compared."""
+        if self.name not in ties.ENTRIES or not isinstance(sample.input, torch.Tensor):
+            return results
+        rewrite = ties.Ties(self.name, sample)
+        return [rewrite(r, stage) for r in results]
+
+    def _compare(self, sample, want, got, stages, exact, layout=False):
         """Count every stage that torch reached; `exact()` evaluates in double precision."""
         for stage in stages:
             if stage in want.stages and stage in got.stages:
-                a, b = want.stages[stage], got.stages[stage]
+                a, b = self._shown(sample, stage, want.stages[stage], got.stages[stage])
                 difference = stage_difference(a, b, stage, **self.options)
                 if difference and self.dtype in _DOUBLE and not self.options["phase"]:
                     difference = nearer(a, b, exact().stages.get(stage), difference)
@@ -188,19 +195,20 @@ class Check:
             return
         functions = (self.op.op, ours)
         if wrapped:
-            self._both(pair, functions, 0, None, ["forward"], "layout" in variants)
+            self._both(sample, pair, functions, 0, None, ["forward"], "layout" in variants)
             functions = [
                 lambda *a, f=f, w=w, **k: w(f, *a, **k) for f, w in zip(functions, wrappers)
             ]
-            self._both(pair, functions, order, finishes, stages[1:], False)
+            self._both(sample, pair, functions, order, finishes, stages[1:], False)
         else:
-            self._both(pair, functions, order, finishes, stages, "layout" in variants)
+            self._both(sample, pair, functions, order, finishes, stages, "layout" in variants)
 
-    def _both(self, pair, functions, order, finishes, stages, layout):
+    def _both(self, sample, pair, functions, order, finishes, stages, layout):
         finishes = finishes or (None, None)
         want = pair.run(torch, functions[0], order, finishes[0])
         got = pair.run(jtorch, functions[1], order, finishes[1])
         self._compare(
+            sample,
             want,
             got,
             stages,
@@ -229,7 +237,7 @@ class Check:
         elif got.error is not None:
             difference = f"jtorch raises {brief(got.error)}"
         else:
-            a, b = want.stages["forward"], got.stages["forward"]
+            a, b = self._shown(sample, "forward", want.stages["forward"], got.stages["forward"])
             difference = stage_difference(a, b, "forward", **self.options)
             if difference and self.dtype in _DOUBLE:
                 exact = Pair(sample).exact(theirs, 0, None)

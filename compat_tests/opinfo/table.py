@@ -17,6 +17,8 @@ exceptions are compared. A check is one entry with one dtype in one column; it p
 sample does.
 
 * *layout*: results are contiguous, and share memory with the input, where PyTorch's are and do.
+* Of several equal elements PyTorch leaves open which one a sort, `topk`, `kthvalue` or `mode`
+  names: the elements named are compared, not their positions.
 * *errors*: the database's wrong inputs raise the same class of exception.
 
 """

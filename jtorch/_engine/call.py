@@ -25,9 +25,9 @@ from .tensor import (
     _fresh_edge,
     _replace,
     make_view,
+    set_strides,
     value_of,
     wrap,
-    wrap_strided,
 )
 from .value import META, Value
 
@@ -199,8 +199,10 @@ def apply(op, args, attrs):
             t = wrap(made, (node, 0))
             if op.saves_out:
                 node.versions = [_version_of(t)]
-        if strided:
-            t = _laid_out(op, t, args)
+        if op.layout is not None:
+            _lay_out(op, args, attrs, [t])
+        elif strided:
+            _follow(op, t, args)
         return [t] if op.multi else t
     if node is None:
         results = [wrap(m) for m in made]
@@ -208,23 +210,26 @@ def apply(op, args, attrs):
         results = [
             wrap(m, (node, i) if m.aval.differentiable else None) for i, m in enumerate(made)
         ]
-    if strided and op.channels_last:
-        results = [_laid_out(op, t, args) for t in results]
+    if op.layout is not None:
+        _lay_out(op, args, attrs, results)
+    elif strided and op.channels_last:
+        for t in results:
+            _follow(op, t, args)
     return results
 
 
-def _laid_out(op, t, args):
-    """The result `t` of operands of which one has a layout of its own, in torch's layout."""
+def _follow(op, t, args):
+    """Give the result `t` of operands of which one has a layout of its own torch's layout."""
     if op.elementwise:
-        return _restride(t, args)
+        _restride(t, args)
+        return
     order = CHANNELS_LAST.get(t._aval.ndim) if op.channels_last else None
     if order is None:
-        return t
+        return
     shapes = [a for a in args if isinstance(a, Tensor) and a._aval.ndim == len(order)]
     flags = [is_channels_last(a._aval.shape, a.stride()) for a in shapes]
-    if not op.channels_last(flags, len(order)):
-        return t
-    return _with_strides(t, same_order_strides(t._aval.shape, order))
+    if op.channels_last(flags, len(order)):
+        set_strides(t, same_order_strides(t._aval.shape, order))
 
 
 def apply_uncast(op, args, attrs):
@@ -235,20 +240,16 @@ def apply_uncast(op, args, attrs):
 
 
 def _restride(t, args):
-    aval = t._aval
     operands = [(a._aval.shape, a.stride()) for a in args if isinstance(a, Tensor) and a._aval.ndim]
-    if not operands or aval.ndim < max(len(shape) for shape, _ in operands):
-        return t
-    return _with_strides(t, elementwise_strides(aval.shape, operands))
+    if operands and t._aval.ndim >= max(len(shape) for shape, _ in operands):
+        set_strides(t, elementwise_strides(t._aval.shape, operands))
 
 
-def _with_strides(t, strides):
-    if strides == t._aval.strides:
-        return t
-    made = wrap_strided(t._st.value, t._edge, strides)
-    # The tape may watch the version of the result.
-    made._vc = t._vc
-    return made
+def _lay_out(op, args, attrs, results):
+    """Give results the strides that the operation declares for them."""
+    for t, order in zip(results, op.layout(args, attrs, [t._aval.shape for t in results])):
+        if order is not None:
+            set_strides(t, same_order_strides(t._aval.shape, order))
 
 
 def apply_view(view_op, t, attrs, label=None):

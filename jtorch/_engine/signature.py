@@ -122,6 +122,7 @@ class Operation:
         "elementwise",
         "channels_last",
         "multi",
+        "layout",
         "__dict__",
     )
     everything = []
@@ -140,6 +141,7 @@ class Operation:
         self.elementwise = elementwise
         self.channels_last = None
         self.multi = False
+        self.layout = None
         Operation.everything.append(self)
 
     def signature(self, key):

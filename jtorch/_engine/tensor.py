@@ -397,8 +397,12 @@ def wrap(value, edge=None):
 
 def wrap_strided(value, edge, strides):
     """A new tensor whose storage is dense but not row-major."""
-    t = wrap(value, edge)
-    if strides != value.aval.strides:
+    return set_strides(wrap(value, edge), strides)
+
+
+def set_strides(t, strides):
+    """Let the storage of a new tensor, which nobody shares yet, be dense in another order."""
+    if strides != t._aval.strides:
         order = sorted(range(len(strides)), key=lambda d: (-strides[d], d))
         t._st.layout = tuple(order)
         t._view = View((), None, None, 0, None, strides, 0)

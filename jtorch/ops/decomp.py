@@ -7,6 +7,7 @@ from jax import lax
 
 from .._engine import dtypes
 from .._engine.errors import LinAlgError
+from .layouts import as_columns, columns, solution
 from .linalg import adjoint, check_floating, check_matrix, check_square, info_of, not_finite
 from .positions import type_name
 from .registry import SAME, T, check, composite, from_host, guard, op, ops, return_type
@@ -52,7 +53,7 @@ def _cholesky(a, upper, name):
     return factor
 
 
-@op(SAME, variants="L o", name="cholesky", grad_name="LinalgCholeskyExBackward0")
+@op(SAME, variants="L o", name="cholesky", grad_name="LinalgCholeskyExBackward0", layout=columns(0))
 def linalg_cholesky(input: T, *, upper: bool = False):
     """The lower (or upper) triangular L with `L @ L^H = input`, for a positive-definite (*, n, n).
 
@@ -61,13 +62,13 @@ def linalg_cholesky(input: T, *, upper: bool = False):
     return _cholesky(input, upper, "linalg.cholesky")
 
 
-@op(SAME, variants="f m o")
+@op(SAME, variants="f m o", layout=columns(0))
 def cholesky(input: T, upper: bool = False):
     """The lower (or upper) triangular L with `L @ L^H = input`."""
     return _cholesky(input, upper, "cholesky")
 
 
-@op(SAME, variants="L o", returns="L info")
+@op(SAME, variants="L o", returns="L info", layout=columns(0))
 def cholesky_ex(input: T, *, upper: bool = False, check_errors: bool = False):
     """The Cholesky factor, and an `info` that is positive where there is none."""
     check_square("linalg.cholesky_ex", input)
@@ -89,7 +90,7 @@ def _with_factor(b, factor, upper):
     )
 
 
-@op(SAME, variants="f m o")
+@op(SAME, variants="f m o", layout=columns(0))
 def cholesky_solve(input: T, input2: T, upper: bool = False):
     """X with `A @ X = input`, given the Cholesky factor of A."""
     for name, x in (("b", input), ("u", input2)):
@@ -106,7 +107,7 @@ def cholesky_solve(input: T, input2: T, upper: bool = False):
     return _with_factor(input, input2, upper)
 
 
-@op(SAME, variants="f m o")
+@op(SAME, variants="f m o", layout=columns(0))
 def cholesky_inverse(input: T, upper: bool = False):
     """The inverse of A, given its Cholesky factor."""
     check_matrix("cholesky_inverse", input)
@@ -117,7 +118,7 @@ def cholesky_inverse(input: T, upper: bool = False):
 # ---- QR -----------------------------------------------------------------------------------------
 
 
-@op(SAME, variants="p", grad_name="LinalgQrBackward0")
+@op(SAME, variants="p", grad_name="LinalgQrBackward0", layout=columns(0, 1))
 def qr_of(A: T, mode: str = "reduced"):
     """The factors Q and R; Q is empty in mode "r"."""
     check_matrix("linalg.qr", A)
@@ -148,7 +149,7 @@ def qr(input, some=True):
     return return_type("qr", "Q R")(ops.qr_of(input, "reduced" if some else "complete"))
 
 
-@op(SAME, variants="L o")
+@op(SAME, variants="L o", layout=columns(0))
 def householder_product(input: T, tau: T):
     """The first columns of the product of Householder reflectors given by (input, tau)."""
     check_matrix("linalg.householder_product", input, "input")
@@ -198,7 +199,7 @@ def _check_pivot(pivot, name):
     )
 
 
-@op(SAME, variants="p", grad_name="LinalgLuFactorExBackward0")
+@op(SAME, variants="p", grad_name="LinalgLuFactorExBackward0", layout=columns(0))
 def lu_factor_of(A: T):
     """(LU, pivots, info): both factors in one matrix, pivots counted from 1."""
     check_matrix("torch.linalg.lu_factor", A)
@@ -295,7 +296,7 @@ def _by_lu(lu, pivots, b, adjoint_system):
     return solve(upper, solve(lower, jnp.swapaxes(permutation, -2, -1) @ b, True), False)
 
 
-@op(SAME, variants="L o", name="lu_solve")
+@op(SAME, variants="L o", name="lu_solve", layout=solution)
 def linalg_lu_solve(LU: T, pivots: T, B: T, *, left: bool = True, adjoint: bool = False):
     """X with `A @ X = B` (or `X @ A = B`, or with A^H for A), given the LU factors of A."""
     if left:
@@ -325,7 +326,7 @@ def _check_svd(A):
     guard(jnp.any(not_finite(A)), LinAlgError, _SVD_FAILED)
 
 
-@op(SAME, variants="p", grad_name="LinalgSvdBackward0")
+@op(SAME, variants="p", grad_name="LinalgSvdBackward0", layout=columns(0, 2))
 def svd_of(A: T, full_matrices: bool = True):
     """(U, S, Vh) with `U @ diag(S) @ Vh = A`."""
     _check_svd(A)
@@ -377,7 +378,7 @@ def _eigh(a, uplo):
     return lax.linalg.eigh(lower, symmetrize_input=False)
 
 
-@op(SAME, variants="p", grad_name="LinalgEighBackward0")
+@op(SAME, variants="p", grad_name="LinalgEighBackward0", layout=columns(1))
 def eigh_of(A: T, UPLO: str = "L"):
     """(eigenvalues, eigenvectors) of Hermitian matrices, in ascending order."""
     check_square("linalg.eigh", A)
@@ -432,7 +433,7 @@ def _check_eig(A):
     guard(jnp.any(not_finite(A)), RuntimeError, message)
 
 
-@op(SAME, variants="p", grad_name="LinalgEigBackward0")
+@op(SAME, variants="p", grad_name="LinalgEigBackward0", layout=columns(1))
 def eig_of(A: T):
     """(eigenvalues, eigenvectors) of square matrices, complex."""
     _check_eig(A)
@@ -492,7 +493,7 @@ def lstsq(input, b, rcond=None, *, driver=None):
         "torch.linalg.lstsq: input.size(-2) should match other.size(-2)",
     )
     cut = None if rcond is None else float(rcond)
-    x = ops.matmul(ops.pinv_of(input, None, cut, False), b)
+    x = as_columns(ops.matmul(ops.pinv_of(input, None, cut, False), b))
     return _lstsq_result(input, b, x, vector, driver, cut)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.device import default_device, resolve
+from .layouts import columns
 from .positions import add_at, read, type_name
 from .registry import SAME, T, check, composite, from_host, guard, op, ops, wrap_dim
 
@@ -59,24 +60,69 @@ def _fitted(x, size, dim):
     return jnp.pad(x, pad) if size > have else x
 
 
+# ---- the order in memory -------------------------------------------------------------------------
+
+# torch's library transforms dimensions that it has moved to the end, the others sorted by their
+# strides, and leaves the result so.
+
+
+def _memory_order(x, dims, sizes):
+    """The dimensions of the operand from the slowest to the fastest; padding is row-major."""
+    shape, strides = tuple(x.shape), x.stride()
+    if any(n is not None and n > shape[d] for d, n in zip(dims, sizes)):
+        return list(range(len(shape)))
+    return sorted(range(len(shape)), key=lambda d: -strides[d])
+
+
+def _after(order, dims):
+    return [d for d in order if d not in dims] + [d for d in order if d in dims]
+
+
+def _line_layout(args, attrs, shapes):
+    """A transform of one dimension: it comes last."""
+    d = attrs[1] % len(shapes[0])
+    order = _memory_order(args[0], (d,), attrs[:1])
+    return [_after(order, (d,))[::-1]]
+
+
+def _complex_layout(args, attrs, shapes):
+    """A complex transform of several dimensions: they come last."""
+    dims, sizes = _plan(args[0], *attrs[:2])
+    return [_after(_memory_order(args[0], dims, sizes), dims)[::-1]]
+
+
+def _half_layout(args, attrs, shapes):
+    """A transform of which one side is real: the dimension that is halved comes last of all."""
+    dims, sizes = _plan(args[0], *attrs[:2])
+    order = _after(_memory_order(args[0], dims, sizes), dims)
+    return [_after(order, dims[-1:])[::-1]]
+
+
+def _half_first_layout(args, attrs, shapes):
+    """The same, but the dimension that is halved is transformed first, and the others come last."""
+    dims, sizes = _plan(args[0], *attrs[:2])
+    order = _after(_memory_order(args[0], dims, sizes), dims[-1:])
+    return [_after(order, dims[:-1])[::-1]]
+
+
 # ---- one dimension ------------------------------------------------------------------------------
 
 
-@op(SAME, variants="X o", name="fft")
+@op(SAME, variants="X o", name="fft", layout=_line_layout)
 def fft_fft(input: T, n: int | None = None, dim: int = -1, norm: str | None = None):
     """The discrete Fourier transform along `dim`, of `n` points (cut or padded with zeros)."""
     x, d = _as_complex(_operand(input)), _one_dim(input, dim)
     return jnp.fft.fft(x, _points(x.shape[d] if n is None else n), d, _mode(norm))
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_line_layout)
 def ifft(input: T, n: int | None = None, dim: int = -1, norm: str | None = None):
     """The inverse of `fft`."""
     x, d = _as_complex(_operand(input)), _one_dim(input, dim)
     return jnp.fft.ifft(x, _points(x.shape[d] if n is None else n), d, _mode(norm))
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_line_layout)
 def rfft(input: T, n: int | None = None, dim: int = -1, norm: str | None = None):
     """The Fourier transform of real input, n // 2 + 1 points: the rest would be their mirror."""
     x, d = _operand(input, "rfft"), _one_dim(input, dim)
@@ -88,20 +134,20 @@ def _irfft(x, n, d, norm):
     return jnp.fft.irfft(_as_complex(x), n, d, norm)
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_line_layout)
 def irfft(input: T, n: int | None = None, dim: int = -1, norm: str | None = None):
     """The inverse of `rfft`: real, of `n` points, by default 2 * (length - 1)."""
     return _irfft(_operand(input), n, _one_dim(input, dim), _mode(norm))
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_line_layout)
 def hfft(input: T, n: int | None = None, dim: int = -1, norm: str | None = None):
     """The Fourier transform of half a Hermitian signal, which is real."""
     x = _as_complex(_operand(input)).conj()
     return _irfft(x, n, _one_dim(input, dim), _SWAPPED[_mode(norm)])
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_line_layout)
 def ihfft(input: T, n: int | None = None, dim: int = -1, norm: str | None = None):
     """The inverse of `hfft`: half a Hermitian signal."""
     x, d = _operand(input, "ihfft"), _one_dim(input, dim)
@@ -172,75 +218,75 @@ def _to_real_n(x, s, dim, norm, name):
     return _irfft(_c2c(x, dims[:-1], norm, True), last, dims[-1], norm)
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_complex_layout)
 def fftn(input: T, s=None, dim=None, norm: str | None = None):
     """The discrete Fourier transform along `dim`, by default all dimensions, of sizes `s`."""
     return _complex_n(input, s, dim, norm, False)
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_complex_layout)
 def ifftn(input: T, s=None, dim=None, norm: str | None = None):
     """The inverse of `fftn`."""
     return _complex_n(input, s, dim, norm, True)
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_layout)
 def rfftn(input: T, s=None, dim=None, norm: str | None = None):
     """`fftn` of real input, without the half along the last of `dim` that is its mirror."""
     return _real_n(input, s, dim, _mode(norm), "rfftn")
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_layout)
 def irfftn(input: T, s=None, dim=None, norm: str | None = None):
     """The inverse of `rfftn`, real."""
     return _to_real_n(_as_complex(_operand(input)), s, dim, _mode(norm), "irfftn")
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_layout)
 def hfftn(input: T, s=None, dim=None, norm: str | None = None):
     """The Fourier transform, along `dim`, of half a Hermitian signal; real."""
     x = _as_complex(_operand(input)).conj()
     return _to_real_n(x, s, dim, _SWAPPED[_mode(norm)], "hfftn")
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_first_layout)
 def ihfftn(input: T, s=None, dim=None, norm: str | None = None):
     """The inverse of `hfftn`."""
     return _real_n(input, s, dim, _SWAPPED[_mode(norm)], "ihfftn").conj()
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_complex_layout)
 def fft2(input: T, s=None, dim=(-2, -1), norm: str | None = None):
     """`fftn` over two dimensions."""
     return _complex_n(input, s, dim, norm, False)
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_complex_layout)
 def ifft2(input: T, s=None, dim=(-2, -1), norm: str | None = None):
     """`ifftn` over two dimensions."""
     return _complex_n(input, s, dim, norm, True)
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_layout)
 def rfft2(input: T, s=None, dim=(-2, -1), norm: str | None = None):
     """`rfftn` over two dimensions."""
     return _real_n(input, s, dim, _mode(norm), "rfft2")
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_layout)
 def irfft2(input: T, s=None, dim=(-2, -1), norm: str | None = None):
     """`irfftn` over two dimensions."""
     return _to_real_n(_as_complex(_operand(input)), s, dim, _mode(norm), "irfft2")
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_layout)
 def hfft2(input: T, s=None, dim=(-2, -1), norm: str | None = None):
     """`hfftn` over two dimensions."""
     x = _as_complex(_operand(input)).conj()
     return _to_real_n(x, s, dim, _SWAPPED[_mode(norm)], "hfft2")
 
 
-@op(SAME, variants="X o")
+@op(SAME, variants="X o", layout=_half_first_layout)
 def ihfft2(input: T, s=None, dim=(-2, -1), norm: str | None = None):
     """`ihfftn` over two dimensions."""
     return _real_n(input, s, dim, _SWAPPED[_mode(norm)], "ihfft2").conj()
@@ -303,7 +349,7 @@ def _frame_index(count, hop, n_fft):
     return start[:, None] + jnp.arange(n_fft, dtype=np.int64)
 
 
-@op(SAME, variants="p", grad_name="StftBackward0")
+@op(SAME, variants="p", grad_name="StftBackward0", layout=columns(0))
 def stft_of(
     input: T,
     window: T | None,

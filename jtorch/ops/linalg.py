@@ -11,6 +11,7 @@ from jax.scipy.linalg import expm
 from .._engine import dtypes
 from .._engine.errors import LinAlgError
 from .._engine.tensor import Tensor
+from .layouts import columns, solution
 from .positions import type_name
 from .registry import SAME, T, check, composite, guard, op, ops
 from .safe import widen
@@ -112,7 +113,7 @@ def _solve(name, A, B, left):
     return out[..., 0] if vector else out
 
 
-@op(SAME, variants="L o")
+@op(SAME, variants="L o", layout=solution)
 def solve(A: T, B: T, *, left: bool = True):
     """X with `A @ X = B` (or `X @ A = B`): (*, n, n) and (*, n, k) or (*, n).
 
@@ -124,7 +125,7 @@ def solve(A: T, B: T, *, left: bool = True):
     return out
 
 
-@op(SAME, variants="L o", returns="result info")
+@op(SAME, variants="L o", returns="result info", layout=solution)
 def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False):
     """`solve` with an `info` that is positive where the matrix is singular, instead of an error."""
     bad = _singular(A)
@@ -134,7 +135,7 @@ def solve_ex(A: T, B: T, *, left: bool = True, check_errors: bool = False):
     return _solve("linalg.solve", A, B, left), info_of(bad)
 
 
-@op(SAME, variants="L o")
+@op(SAME, variants="L o", layout=columns(0))
 def solve_triangular(
     input: T, B: T, *, upper: bool, left: bool = True, unitriangular: bool = False
 ):
@@ -156,7 +157,7 @@ def solve_triangular(
     )
 
 
-@op(SAME, variants="f m o", returns="solution cloned_coefficient")
+@op(SAME, variants="f m o", returns="solution cloned_coefficient", layout=columns(0, 1))
 def triangular_solve(
     input: T, A: T, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ):
@@ -184,7 +185,7 @@ _SINGULAR = (
 )
 
 
-@op(SAME, variants="L o", grad_name="LinalgInvExBackward0")
+@op(SAME, variants="L o", grad_name="LinalgInvExBackward0", layout=columns(0))
 def inv(A: T):
     """The inverse of square matrices (*, n, n). Raises LinAlgError when one is singular."""
     check_square("linalg.inv", A)
@@ -198,7 +199,7 @@ def inverse(input):
     return ops.inv(input)
 
 
-@op(SAME, variants="L o", returns="inverse info")
+@op(SAME, variants="L o", returns="inverse info", layout=columns(0))
 def inv_ex(A: T, *, check_errors: bool = False):
     """The inverse, and an `info` that is positive where the matrix is singular."""
     check_square("linalg.inv", A)
@@ -402,6 +403,8 @@ def matrix_power_of(A: T, n: int):
 @composite("f m L o")
 def matrix_power(input, n):
     """The n-th power of square matrices (*, k, k); a negative power is one of the inverse."""
+    if n == -1:
+        return ops.inv(input)
     return ops.matrix_power_of(ops.inv(input) if n < 0 else input, abs(n))
 
 

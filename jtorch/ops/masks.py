@@ -8,7 +8,7 @@ import numpy as np
 from .._engine import dtypes
 from .._engine.call import finish_out
 from .._engine.tensor import Tensor
-from .create import _restrided as restrided
+from .layouts import as_columns
 from .positions import broadcast, read
 from .registry import SAME, S, T, check, composite, from_host, guard, host, op, ops
 
@@ -98,9 +98,7 @@ def nonzero(input, *, as_tuple=False, out=None):
         # torch gives a 0-dim tensor one dimension here.
         return tuple(from_host(i, input.device) for i in np.nonzero(np.atleast_1d(array)))
     found = np.argwhere(array).astype(np.int64)
-    found = from_host(found.reshape(len(found), array.ndim), input.device)
-    # torch collects the positions one dimension at a time.
-    found = restrided(found, (1, len(found)))
+    found = as_columns(from_host(found.reshape(len(found), array.ndim), input.device))
     return found if out is None else finish_out(found, out, "nonzero")
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .decomp import reflected
+from .layouts import as_columns, columns
 from .linalg import adjoint
 from .registry import SAME, T, check, composite, from_host, host, op, return_type
 
@@ -18,10 +19,12 @@ def geqrf(input):
     reflectors, tau = np.linalg.qr(array, mode="raw")
     packed = np.ascontiguousarray(np.swapaxes(reflectors, -1, -2)).astype(array.dtype)
     results = (packed, tau.astype(array.dtype))
-    return return_type("geqrf", "a tau")([from_host(r, input.device) for r in results])
+    return return_type("geqrf", "a tau")(
+        [as_columns(from_host(results[0], input.device)), from_host(results[1], input.device)]
+    )
 
 
-@op(SAME, accepts="fc", variants="f m o")
+@op(SAME, accepts="fc", variants="f m o", layout=columns(0))
 def ormqr(input: T, input2: T, input3: T, left: bool = True, transpose: bool = False):
     """Q @ input3, or input3 @ Q unless `left`, with Q the (m, m) product of the reflectors (input,
     input2).

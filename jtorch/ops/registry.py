@@ -143,9 +143,12 @@ def op(
     grad_name=None,
     broadcast=True,
     verify=None,
+    layout=None,
 ):
     """Declare an operation: a pure function of JAX arrays and static attributes. See
     `docs/design/ops.md`.
+
+    layout: a rule of `layouts.py` for the strides of the results, where they are not row-major.
 
     verify: called with the avals of the operands before they are promoted (None for absent ones),
     to refuse some.
@@ -164,6 +167,7 @@ def op(
             differentiable=grad,
             elementwise=kind in (DEFAULT, FLOAT, BOOL) and broadcast,
         )
+        operation.layout = layout
         made.operation = operation
         operation.argument_name = _ArgumentName(made)
         if key in RULES:
