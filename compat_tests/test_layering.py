@@ -28,7 +28,6 @@ FLOORS = {
     "cuda": 3,
     "distributed": 3,
     "fft": 3,
-    "func": 3,
     "legacy": 3,
     "linalg": 3,
     "masked": 3,

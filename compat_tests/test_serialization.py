@@ -219,6 +219,32 @@ class TestBothWays:
         assert loaded(reader, saved(writer, p)).note == "mine"
 
 
+def public_classes(lib):
+    """{place: class} of what may stand in pickles of modules, optimizers and schedulers."""
+    places = {
+        "nn": lib.nn, "nn.modules.module": lib.nn.modules.module, "optim": lib.optim,
+        "optim.lr_scheduler": lib.optim.lr_scheduler, "utils.data": lib.utils.data,
+        "nn.utils.rnn": lib.nn.utils.rnn, "return_types": lib.return_types,
+    }  # fmt: skip
+    return {
+        f"{place}.{name}": value
+        for place, module in places.items()
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__.split(".")[0] in ("torch", "jtorch")
+    }
+
+
+def test_classes_have_the_same_names_in_files():
+    ours, theirs = public_classes(jtorch), public_classes(torch)
+    common = [place for place in ours if place in theirs]
+    assert len(common) > 200
+    for writer, reader, found in ((jtorch, torch, theirs), (torch, jtorch, ours)):
+        given = public_classes(writer)
+        data = saved(writer, [given[place] for place in common])
+        for place, cls in zip(common, loaded(reader, data, weights_only=False), strict=True):
+            assert cls is found[place], place
+
+
 def test_memory_formats():
     # PyTorch 2.13 reads these but cannot write them.
     for reader in (torch, jtorch):

@@ -62,6 +62,18 @@ for _key, _object in MOVED.items():
     _NAME_OF.setdefault(id(_object), _key)
 
 _OURS, _THEIRS = "jtorch", "torch"
+# Files, or single names of a file, that jtorch has and PyTorch has not: where its own are.
+_PLACES = {
+    "torch.distributed._collectives": "torch.distributed.distributed_c10d",
+    "torch.distributed._groups": "torch.distributed.distributed_c10d",
+    "torch.nn.modules._hooks": "torch.nn.modules.module",
+    "torch.nn.modules._removable": "torch.utils.hooks",
+    "torch.nn.modules._state": "torch.nn.modules.module",
+    "torch.nn.modules.attention": "torch.nn.modules.activation",
+    "torch.optim._schedule": "torch.optim.lr_scheduler",
+    "torch.optim._schedule_cycles": "torch.optim.lr_scheduler",
+    ("torch.optim.adam", "AdamW"): "torch.optim.adamw",
+}
 _C = "torch._C"
 # Modules of functions written in C: the namespace that has them, and what their names begin with.
 _C_SPACES = {
@@ -87,8 +99,6 @@ def torch_name(thing, name=None):
     module = getattr(thing, "__module__", None)
     if name is None or not isinstance(module, str):
         return None
-    if module == _THEIRS:
-        return _place_of_function(thing, name)
     theirs = _renamed(module, _OURS, _THEIRS)
     if theirs is None:
         # Operations name the module of torch that they belong to.
@@ -96,15 +106,7 @@ def torch_name(thing, name=None):
         return (module, name) if _lookup(sys.modules.get(ours), name) is thing else None
     if _lookup(sys.modules.get(module), name) is not thing:
         raise pickle.PicklingError(f"Can't pickle {thing!r}: it's not found as {theirs}.{name}")
-    return theirs, name
-
-
-def _place_of_function(function, name):
-    """Where PyTorch's users find an operation; None for what is no operation."""
-    for space, functions in public.items():
-        if functions.get(name) is function:
-            return (_THEIRS if space == _THEIRS else f"{_THEIRS}.{space}"), name
-    return None
+    return _PLACES.get((theirs, name)) or _PLACES.get(theirs) or theirs, name
 
 
 def _lookup(holder, name):

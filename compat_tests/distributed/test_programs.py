@@ -30,6 +30,11 @@ def test_signatures():
             ), name
 
 
+def test_libraries_are_not_sent_to_what_is_for_several_processes():
+    assert torch.distributed.is_available()
+    assert not jtorch.distributed.is_available()
+
+
 def test_several_processes_are_refused():
     with pytest.raises(NotImplementedError, match=r"torch\.distributed\.init_process_group"):
         jtorch.distributed.init_process_group(

@@ -108,8 +108,10 @@ _state = {"default": None, "groups": []}
 
 
 def is_available():
-    """True: there are process groups of one process."""
-    return True
+    """False, though there are groups of one process: a library that sees True goes on to import
+    what is for several (DTensor, FSDP, ...), and that is not here.
+    """
+    return False
 
 
 def is_initialized():
