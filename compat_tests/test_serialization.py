@@ -224,7 +224,8 @@ def public_classes(lib):
     places = {
         "nn": lib.nn, "nn.modules.module": lib.nn.modules.module, "optim": lib.optim,
         "optim.lr_scheduler": lib.optim.lr_scheduler, "utils.data": lib.utils.data,
-        "nn.utils.rnn": lib.nn.utils.rnn, "return_types": lib.return_types,
+        "nn.utils.rnn": lib.nn.utils.rnn, "utils.hooks": lib.utils.hooks,
+        "return_types": lib.return_types,
     }  # fmt: skip
     return {
         f"{place}.{name}": value

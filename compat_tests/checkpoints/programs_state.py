@@ -1,6 +1,7 @@
 """`state_dict` and `load_state_dict`: strictness, assignment, old versions, prefixes, hooks."""
 
 import io
+import warnings
 from collections import OrderedDict
 
 from compat_tests.semantics.observe import attempt
@@ -122,6 +123,15 @@ def assign_keeps_frozen_parameters_frozen(torch):
         assign=True,
     )  # fmt: skip
     return [p.requires_grad for p in model.parameters()], type(model[1].running_mean).__name__
+
+
+def copying_into_a_model_without_memory_warns(torch):
+    with torch.device("meta"):
+        model = _net(torch)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.load_state_dict(_net(torch).state_dict())
+    return [str(w.message) for w in caught], model[0].weight.device
 
 
 def half_precision_into_float32(torch):

@@ -1,5 +1,5 @@
 """`torch.utils`: data loading and smaller helpers."""
 
-from . import data
+from . import data, hooks
 
-__all__ = ["data"]
+__all__ = ["data", "hooks"]
