@@ -176,6 +176,7 @@ torch.sparse.spsolve(q.to_sparse_csr(), torch.ones(4)); torch.outer(s, s); torch
 """
 
 SHAPES = """
+s.__setitem__(0, 1.0)
 s.t(); s.T; s.mT; s.H; s.transpose(0, 1); s.transpose(1, 1); s.permute(1, 0); s.swapaxes(0, 1)
 h.t(); torch.stack([s, p]).permute(2, 0, 1); s.t().is_coalesced(); c.t(); c.transpose(0, 1); k.t()
 b.t(); c.t().t(); s[0]; s[1]; s[-1]; s[0, 1]; s[0, 2]; u[1, 0]; s[:, 2]; s[..., 1]; s[None]
@@ -398,6 +399,36 @@ for _ in range(5):
     w2 = (w2 - 0.5 * g2).detach().requires_grad_()
     losses.append(float(round(loss.item(), 4)))
 out = [w1, w2, *losses]
+""",
+    "indices changed before backward": """
+rows = torch.tensor([1, 0])
+e = torch.nn.Parameter(m.clone())
+f = F.embedding(rows, e, sparse=True).pow(2).sum()
+rows.fill_(2)
+out = f.backward()
+""",
+    "an operand changed before backward": """
+s.requires_grad_()
+x = m.clone()
+r = (s @ x).sum()
+x.add_(1)
+out = r.backward()
+""",
+    "an operand of a product changed before backward": """
+s.requires_grad_()
+x = d.clone()
+r = torch.sparse.sum(s * x)
+x.add_(1)
+out = r.backward()
+""",
+    "a conversion to integers has no history": """
+s.requires_grad_()
+out = s.long()
+""",
+    "indices changed in place": """
+found = [s.to_dense(), s @ m]
+i[1, 0] = 1
+out = [*found, s, s @ m, s.to_dense()]
 """,
     "products under autocast": """
 layer = torch.nn.Linear(2, 2)

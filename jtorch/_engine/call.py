@@ -169,7 +169,8 @@ def _versions(used, args):
     return found
 
 
-def _version_of(t):
+def version_of(t):
+    """What the tape keeps of a tensor to notice that it was modified."""
     cell = t._vc
     edge = t._edge
     if edge is not None:
@@ -198,7 +199,7 @@ def apply(op, args, attrs):
         else:
             t = wrap(made, (node, 0))
             if op.saves_out:
-                node.versions = [_version_of(t)]
+                node.versions = [version_of(t)]
         if op.layout is not None:
             _lay_out(op, args, attrs, [t])
         elif strided:
@@ -415,7 +416,7 @@ def inplace(op, t, args, attrs):
         )
     _overwrite(t, wrap(made, None if node is None else (node, 0)))
     if node is not None and op.saves_out:
-        node.versions = [_version_of(t)]
+        node.versions = [version_of(t)]
     return t
 
 

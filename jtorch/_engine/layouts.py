@@ -123,17 +123,17 @@ class SparseValue:
         raise NotImplementedError("Cannot access data pointer of Tensor that doesn't have storage")
 
 
-_BACKENDS = {"cpu": "CPU", "cuda": "CUDA", "meta": "Meta"}
-
-
 class SparseOperand(NotImplementedError):
     """A recorded operation was given a sparse tensor."""
 
     def __init__(self, name, aval):
-        self.name = name
-        kind = "Sparse" if aval.layout is sparse_coo else "SparseCsr"
-        backend = kind + _BACKENDS.get(aval.device.type, aval.device.type.upper())
-        super().__init__(
-            f"Could not run 'aten::{name}' with arguments from the '{backend}' backend. Use "
-            "Tensor.to_dense() first."
-        )
+        super().__init__(no_sparse_form(name, aval))
+
+
+def no_sparse_form(name, aval):
+    """torch's words for an operation that takes no tensors of a sparse layout."""
+    kind = "Sparse" if aval.layout is sparse_coo else "SparseCsr"
+    return (
+        f"Could not run 'aten::{name}' with arguments from the '{kind}{aval.device.type.upper()}' "
+        "backend. Use Tensor.to_dense() first."
+    )

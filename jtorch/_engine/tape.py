@@ -151,6 +151,13 @@ def _modified(version, expected, aval, edge):
     )
 
 
+def check_versions(versions):
+    """Raise torch's error when one of the tensors was modified since."""
+    for cell, version, aval, edge in versions:
+        if cell[0] != version:
+            raise RuntimeError(_modified(cell[0], version, aval, edge))
+
+
 SECOND_BACKWARD = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
     "they have already been "
@@ -202,9 +209,7 @@ class TapeNode(Node):
         if self.saved is FREED:
             raise RuntimeError(SECOND_BACKWARD)
         if self.versions:
-            for cell, version, aval, edge in self.versions:
-                if cell[0] != version:
-                    raise RuntimeError(_modified(cell[0], version, aval, edge))
+            check_versions(self.versions)
 
     def free(self):
         """Let go of what was saved."""

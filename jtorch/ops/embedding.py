@@ -9,7 +9,7 @@ from .._engine.layouts import sparse_coo
 from .._engine.tensor import Tensor
 from .positions import no_wrap, read, type_name
 from .registry import SAME, T, check, composite, from_host, guard, host, op, ops
-from .sparse import attach, packed
+from .sparse import attach, packed, saved
 
 
 @jax.custom_jvp
@@ -115,7 +115,7 @@ def functional_embedding(
 def _sparse_lookup(weight, indices, padding_idx, scale_grad_by_freq):
     """The rows, with a sparse gradient for `weight`."""
     out = ops.embedding_lookup(weight.detach(), indices)
-    aval = weight._aval
+    aval, given, indices = weight._aval, indices, saved(indices)
 
     def pull(g):
         check(
@@ -125,7 +125,7 @@ def _sparse_lookup(weight, indices, padding_idx, scale_grad_by_freq):
         rows = g.reshape(-1, aval.shape[1])
         return row_gradient(aval, indices.reshape(-1), rows, padding_idx)
 
-    return attach(out, "EmbeddingBackward0", (weight,), pull)
+    return attach(out, "EmbeddingBackward0", (weight,), pull, saves=(given,))
 
 
 def row_gradient(aval, indices, rows, padding_idx):

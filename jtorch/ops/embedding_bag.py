@@ -8,7 +8,7 @@ from .embedding import row_gradient
 from .positions import read
 from .registry import SAME, T, check, composite, from_host, guard, host, op, ops
 from .safe import cast, select, widen
-from .sparse import attach
+from .sparse import attach, saved
 
 _MODES = ("sum", "mean", "max")
 
@@ -158,6 +158,8 @@ def _sparse_bags(weight, indices, offsets, per_sample_weights, mode, padding_idx
     settings = (mode, padding_idx, bags)
     out = ops.embedding_bags(weight.detach(), indices, offsets, per_sample_weights, *settings)
     aval = weight._aval
+    given = (indices, offsets, per_sample_weights)
+    indices, offsets, per_sample_weights = map(saved, given)
 
     def pull(g):
         bag = np.searchsorted(host(offsets), np.arange(indices.shape[0]), "right") - 1
@@ -170,7 +172,7 @@ def _sparse_bags(weight, indices, offsets, per_sample_weights, mode, padding_idx
             rows = rows * shares.unsqueeze(1)
         return g, row_gradient(aval, indices, rows, padding_idx)
 
-    return attach(out, "EmbeddingBagBackward0", (out, weight), pull)
+    return attach(out, "EmbeddingBagBackward0", (out, weight), pull, saves=given)
 
 
 @composite("f")

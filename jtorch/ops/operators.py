@@ -7,7 +7,7 @@ import numpy as np
 
 from .._engine import device as devices
 from .._engine import dtypes, printing
-from .._engine.layouts import SparseValue
+from .._engine.layouts import SparseValue, strided_layout
 from .._engine.storage import Storage
 from .._engine.tape import short_name
 from .._engine.tensor import Tensor, copied_storage
@@ -198,6 +198,8 @@ def _contains(self, element):
 
 
 def _setitem(self, index, value):
+    if self._aval.layout is not strided_layout:
+        raise TypeError("Cannot assign to a sparse tensor")
     ops.setitem(self, index, value)
 
 

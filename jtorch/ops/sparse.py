@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from .._engine import call, tape
-from .._engine.layouts import LAYOUTS, SparseAval, SparseOperand, SparseValue, sparse_coo
+from .._engine.layouts import LAYOUTS, SparseAval, SparseValue, no_sparse_form, sparse_coo
 from .._engine.tensor import Tensor, value_of, wrap
 from .registry import check, composite, from_host, host, ops
 
@@ -96,7 +96,8 @@ def _dispatch(op, args, attrs):
 
 def refuse(name, args):
     """Raise torch's error for an operation without a sparse form."""
-    raise SparseOperand(name, next(a for a in args if is_sparse(a))._aval)
+    aval = next(a for a in args if is_sparse(a))._aval
+    raise NotImplementedError(no_sparse_form(name, aval)) from None
 
 
 call.of_sparse = _dispatch
@@ -117,15 +118,16 @@ class SparseNode(tape.Node):
     the values of the output's indices only, so that nothing else of it need be computed.
     """
 
-    __slots__ = ("label", "outs", "pull", "keeps_pattern")
+    __slots__ = ("label", "outs", "pull", "keeps_pattern", "versions")
     n_outs = 1
 
-    def __init__(self, label, inputs, out_aval, pull, keeps_pattern=False):
+    def __init__(self, label, inputs, out_aval, pull, keeps_pattern, saves):
         super().__init__(tuple(t._gradient_edge() if wants_grad(t) else None for t in inputs))
         self.label = label
         self.outs = (out_aval,)
         self.pull = pull
         self.keeps_pattern = keeps_pattern
+        self.versions = [call.version_of(t) for t in saves if isinstance(t, Tensor)]
 
     def name(self):
         return self.label
@@ -138,18 +140,30 @@ class SparseNode(tape.Node):
         """The gradients of the inputs."""
         if self.pull is None:
             raise RuntimeError(tape.SECOND_BACKWARD)
+        tape.check_versions(self.versions)
         if grads[0] is None:
             return [None] * len(self.edges)
         found = self.pull(grads[0])
         return list(found) if isinstance(found, tuple) else [found]
 
 
-def attach(result, label, inputs, pull, keeps_pattern=False):
-    """`result` with a node of its own, if one of the inputs wants a gradient. Returns `result`."""
-    if any(wants_grad(t) for t in inputs):
-        node = SparseNode(label, inputs, result._aval, pull, keeps_pattern)
+def attach(result, label, inputs, pull, keeps_pattern=False, saves=()):
+    """`result` with a node of its own, if one of the inputs wants a gradient. Returns `result`.
+
+    saves: the tensors that torch would save, whose modification is an error.
+    """
+    if result._aval.differentiable and any(wants_grad(t) for t in inputs):
+        node = SparseNode(label, inputs, result._aval, pull, keeps_pattern, saves)
         result._edge, result._rg = (node, 0), True
     return result
+
+
+def saved(t):
+    """A tensor of what `t` is now, with its history, for a gradient to use later."""
+    if not isinstance(t, Tensor):
+        return t
+    value = parts(t).copy() if is_sparse(t) else value_of(t)
+    return wrap(value, t._gradient_edge() if wants_grad(t) else None)
 
 
 def keeps_pattern(t):
@@ -222,6 +236,15 @@ def sparse_dims(aval, kept):
     return kept.indices[0].ndim + 1
 
 
+def derived(kept, name, make):
+    """What `make()` gives, kept with the indices that it comes from until those are changed."""
+    versions = [i._version for i in kept.indices]
+    found = kept.kept.get(name)
+    if found is None or found[0] != versions:
+        found = kept.kept[name] = (versions, make())
+    return found[1]
+
+
 def coordinates(aval, kept):
     """The coordinates of every value, (sparse dims, n), as a tensor of int64.
 
@@ -229,39 +252,34 @@ def coordinates(aval, kept):
     """
     if aval.layout is sparse_coo:
         return kept.indices[0]
-    found = kept.kept.get("coordinates")
-    if found is None:
-        array = _uncompressed(aval, *[host(i) for i in kept.indices], kept.values.shape)
-        found = kept.kept["coordinates"] = from_host(array, aval.device)
-    return found
+    return derived(kept, "coordinates", lambda: _uncompressed(aval, kept))
 
 
-def _uncompressed(aval, compressed, plain, values_shape):
+def _uncompressed(aval, kept):
     """The coordinates of a compressed layout, by NumPy."""
-    batch = compressed.shape[:-1]
+    batch = kept.indices[0].shape[:-1]
     rows, plain = (
-        i.reshape(math.prod(batch), i.shape[-1]).astype(np.int64) for i in (compressed, plain)
+        host(i).reshape(math.prod(batch), i.shape[-1]).astype(np.int64) for i in kept.indices
     )
     along = [np.repeat(np.arange(r.size - 1), np.diff(r)) for r in rows]
     along = np.stack(along) if along else np.zeros(plain.shape, np.int64)
     found = [along, plain] if aval.layout in BY_ROW else [plain, along]
     if aval.layout in BLOCKED:
-        at = len(batch) + 1
-        found = _opened(found, values_shape[at : at + 2])
+        found = _opened(found, block_shape(aval.layout, len(batch) + 1, kept.values))
     n = found[0].shape[1]
     numbers = np.unravel_index(np.repeat(np.arange(rows.shape[0]), n), batch) if batch else ()
-    return np.stack([*numbers, *[f.reshape(-1) for f in found]]).astype(np.int64)
+    array = np.stack([*numbers, *[f.reshape(-1) for f in found]]).astype(np.int64)
+    return from_host(array, aval.device)
 
 
 def _opened(found, block):
     """Coordinates of elements from those of blocks."""
     height, width = block
     inside = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
-    opened = [
+    return [
         (f[..., None] * size + i.reshape(-1)).reshape(f.shape[0], -1)
         for f, size, i in zip(found, block, inside)
     ]
-    return opened
 
 
 def flat_values(aval, kept, values):
@@ -274,15 +292,14 @@ def flat_values(aval, kept, values):
 
 def positions(aval, kept):
     """Where every value stands among the elements of the sparse dimensions, row by row: (n,)."""
-    found = kept.kept.get("positions")
-    if found is None:
-        spots = coordinates(aval, kept)
-        shape = aval.shape[: spots.shape[0]]
-        steps = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
-        found = ops.zeros((spots.shape[1],), dtype=spots.dtype, device=aval.device)
-        for row, step in zip(ops.unbind(spots), steps):
-            found = found + row * step
-        kept.kept["positions"] = found
+    return derived(kept, "positions", lambda: _positions(aval, coordinates(aval, kept)))
+
+
+def _positions(aval, spots):
+    shape = aval.shape[: spots.shape[0]]
+    found = ops.zeros((spots.shape[1],), dtype=spots.dtype, device=aval.device)
+    for d, row in enumerate(ops.unbind(spots)):
+        found = found + row * math.prod(shape[d + 1 :])
     return found
 
 

@@ -14,6 +14,7 @@ from .sparse import (
     as_coo,
     attach,
     coordinates,
+    derived,
     flat_values,
     is_coo,
     is_sparse,
@@ -22,6 +23,7 @@ from .sparse import (
     parts,
     refuse,
     repacked,
+    saved,
     sparse,
     sparse_form,
     unpacked,
@@ -39,9 +41,7 @@ def product_of_values(values: T, rows: T, columns: T, dense: T, count: int):
 def _taken_apart(t, values):
     """(values one by one, rows, columns) of a sparse matrix."""
     aval, kept = t._aval, parts(t)
-    found = kept.kept.get("matrix")
-    if found is None:
-        found = kept.kept["matrix"] = ops.unbind(coordinates(aval, kept))
+    found = derived(kept, "matrix", lambda: ops.unbind(coordinates(aval, kept)))
     return flat_values(aval, kept, values), *found
 
 
@@ -85,7 +85,10 @@ def sparse_times_dense(s, dense, masked, label="MmBackward0"):
     product = product_of_values(*_taken_apart(s, values), dense, s.shape[0])
     if masked:
         return product
-    return attach(product, label, (product, s), lambda g: (g, g @ _conj(dense).t()))
+    factor = saved(dense)
+    return attach(
+        product, label, (product, s), lambda g: (g, g @ _conj(factor).t()), saves=(dense,)
+    )
 
 
 def dense_times_sparse(dense, s, masked, label="MmBackward0"):

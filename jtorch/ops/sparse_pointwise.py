@@ -18,9 +18,11 @@ from .sparse import (
     positions,
     refuse,
     repacked,
+    saved,
     sparse,
     sparse_form,
     unpacked,
+    wants_grad,
 )
 from .sparse_convert import spread
 
@@ -165,7 +167,14 @@ def _mul(op, args, attrs):
     if is_sparse(b) and b.ndim == 0:
         return _on_values(op, a, (b.to_dense(),), attrs, True)
     product = _times_sparse(a, b) if is_sparse(b) else _times_dense(a, b)
-    return attach(product, op.grad_name, (a, b), lambda g: (_times(g, b), _times(g, a)))
+    left, right = saved(a), saved(b)
+    return attach(
+        product,
+        op.grad_name,
+        (a, b),
+        lambda g: (_times(g, right), _times(g, left)),
+        saves=[other for one, other in ((a, b), (b, a)) if wants_grad(one)],
+    )
 
 
 def _times(a, b):

@@ -10,8 +10,10 @@ from ..ops.registry import ops
 from ..ops.sparse_checks import check_sparse_tensor_invariants
 
 __all__ = [
-    "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm",
-    "sampled_addmm", "softmax", "spdiags", "spsolve", "sum", "to_sparse_semi_structured",
+    "SparseSemiStructuredTensor", "SparseSemiStructuredTensorCUSPARSELT",
+    "SparseSemiStructuredTensorCUTLASS", "addmm", "as_sparse_gradcheck",
+    "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax", "spdiags",
+    "spsolve", "sum", "to_sparse_semi_structured",
 ]  # fmt: skip
 
 globals().update(sparse_types("cpu"))
@@ -41,8 +43,23 @@ def as_sparse_gradcheck(gradcheck):
     )
 
 
-def to_sparse_semi_structured(original_tensor, transposed=False):
+class SparseSemiStructuredTensor:
     """Not supported: XLA has no kernels for semi-structured sparsity."""
-    raise NotImplementedError(
-        "torch.sparse.to_sparse_semi_structured is not supported by jtorch; use the dense tensor"
-    )
+
+    def __init__(self, *args, **kwargs):
+        raise NotImplementedError(
+            f"torch.sparse.{type(self).__name__} is not supported by jtorch; use the dense tensor"
+        )
+
+
+class SparseSemiStructuredTensorCUTLASS(SparseSemiStructuredTensor):
+    """Not supported."""
+
+
+class SparseSemiStructuredTensorCUSPARSELT(SparseSemiStructuredTensor):
+    """Not supported."""
+
+
+def to_sparse_semi_structured(original_tensor, transposed=False):
+    """Not supported."""
+    return SparseSemiStructuredTensor(original_tensor)
