@@ -119,7 +119,7 @@ def _to_coo(t, sparse_dim):
             made,
             "ToSparseBackward1",
             (t,),
-            lambda g: g if g.layout is layout else g.to_sparse(layout=layout, blocksize=block),
+            lambda g: as_layout(g, layout, block),
             keeps_pattern(t),
         )
     n = t.ndim if sparse_dim is None else sparse_dim
