@@ -106,6 +106,7 @@ s.clone().fill_(1); s.clone().requires_grad_()
 """
 
 ARITHMETIC = """
+torch.add(c, d, alpha=2); d.double() + s; s + s.double(); torch.add(s, s, alpha=1 + 2j)
 s + s; s + p; o + p; u + u; u + s; s - p; o - p; s - s; s + d; d + s; d - s; s - d; s + 1; 1 + s
 s + z; z + z; h + h; torch.add(s, p, alpha=2); torch.sub(s, p, alpha=2)
 torch.add(d, s, alpha=0.5); torch.sub(d, s, alpha=3); d + m.t().to_sparse()
@@ -226,6 +227,10 @@ o + p : o p
 d + s : d s
 torch.add(d, s, alpha=3) : d s
 -s : s
+d.double() + s : d s
+s * d.double() : s
+s.to(torch.complex64) * (1 + 2j) : s
+torch.sparse.mm(s.cfloat(), m * (1 + 2j)) : s
 s.pow(2) : s
 s.abs() : s
 s.t() : s

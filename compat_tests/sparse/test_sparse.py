@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 
+import jax
 import pytest
 import torch
 
@@ -82,6 +83,22 @@ def test_a_sparse_gradient_becomes_dense_where_a_recorded_operation_takes_it():
         return m.grad
 
     assert gradient(jtorch).tolist() == gradient(torch).to_dense().tolist()
+
+
+def test_inside_a_jax_transformation():
+    class Net(jtorch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("adjacency", space_of(jtorch)["s"])
+
+        def forward(self, x):
+            return jtorch.sparse.mm(self.adjacency, x)
+
+    net, x = Net(), space_of(jtorch)["m"]
+    compiled = jax.jit(jtorch.to_jax(net))
+    first = compiled(x.jax()).tolist()
+    assert first == net(x).tolist()
+    assert compiled(x.jax() + 1).tolist() == net(x + 1).tolist()
 
 
 SAVED = ("s", "o", "u", "h", "z", "c", "k", "b")

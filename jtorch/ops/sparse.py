@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .._engine import call, tape
+from .._engine import call, tape, trace
 from .._engine.layouts import LAYOUTS, SparseAval, SparseValue, no_sparse_form, sparse_coo
 from .._engine.tensor import Tensor, value_of, wrap
 from .registry import check, composite, from_host, host, ops
@@ -144,7 +144,20 @@ class SparseNode(tape.Node):
         if grads[0] is None:
             return [None] * len(self.edges)
         found = self.pull(grads[0])
-        return list(found) if isinstance(found, tuple) else [found]
+        found = found if isinstance(found, tuple) else (found,)
+        return [_typed(g, edge) for g, edge in zip(found, self.edges)]
+
+
+def _typed(g, edge):
+    """A gradient in the dtype of what it is for."""
+    return g if edge is None else call.cast(g, edge[0].outs[edge[1]].dtype)
+
+
+def conjugate_of(factor):
+    """The conjugate of a number or a tensor, as it stands in a gradient."""
+    if isinstance(factor, Tensor):
+        return factor.conj() if factor.dtype.is_complex else factor
+    return factor.conjugate()
 
 
 def attach(result, label, inputs, pull, keeps_pattern=False, saves=()):
@@ -238,6 +251,9 @@ def sparse_dims(aval, kept):
 
 def derived(kept, name, make):
     """What `make()` gives, kept with the indices that it comes from until those are changed."""
+    if trace.state.direct:
+        # Inside a JAX transformation what is made belongs to it.
+        return make()
     versions = [i._version for i in kept.indices]
     found = kept.kept.get(name)
     if found is None or found[0] != versions:

@@ -13,6 +13,7 @@ from .sparse import (
     add_up,
     as_coo,
     attach,
+    conjugate_of,
     coordinates,
     derived,
     flat_values,
@@ -63,15 +64,6 @@ def _check_pair(a, b):
             )
 
 
-def _conjugate(number):
-    """Of a Python number or a tensor of one."""
-    return number.conj() if hasattr(number, "conj") else number.conjugate()
-
-
-def _conj(t):
-    return t.conj() if t.dtype.is_complex else t
-
-
 def sparse_times_dense(s, dense, masked, label="MmBackward0"):
     """s @ dense. masked: the gradient of `s` is one at its indices; else, as in torch, a dense one,
     unless what made `s` would drop the rest of it.
@@ -87,7 +79,7 @@ def sparse_times_dense(s, dense, masked, label="MmBackward0"):
         return product
     factor = saved(dense)
     return attach(
-        product, label, (product, s), lambda g: (g, g @ _conj(factor).t()), saves=(dense,)
+        product, label, (product, s), lambda g: (g, g @ conjugate_of(factor).t()), saves=(dense,)
     )
 
 
@@ -300,7 +292,7 @@ def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
     label = "SparseSampledAddmmBackward0"
     made = repacked(aval, kept, values, label)
     # As in torch a dense gradient reaches the input whole.
-    made = attach(made, label, (made, input), lambda g: (g, g * _conjugate(beta)))
+    made = attach(made, label, (made, input), lambda g: (g, g * conjugate_of(beta)))
     if out is None:
         return made
     check(

@@ -4,12 +4,14 @@ import numpy as np
 
 from .._engine import call
 from .._engine.layouts import sparse_coo
+from .._engine.signature import PYTHON_NUMBERS
 from .._engine.tensor import Tensor
 from .registry import check, from_host, host, ops
 from .sparse import (
     as_coo,
     attach,
     blocksize_of,
+    conjugate_of,
     gathered,
     is_coo,
     is_sparse,
@@ -50,9 +52,8 @@ def _unary(op, args, attrs):
         refuse(op.name, args)
     if "pow" in op.name:
         exponent = rest[0] if rest else attrs[0]
-        zeroth = not isinstance(exponent, Tensor) and exponent == 0
         check(
-            not zeroth,
+            isinstance(exponent, Tensor) or exponent != 0,
             "pow: cannot raise to zeroth power on sparse tensor; it would make the result tensor "
             "dense",
         )
@@ -76,21 +77,26 @@ def _check_divisor(divisor):
 @sparse_form("add", "sub", "rsub")
 def _add(op, args, attrs):
     a, b, alpha = args
+    op.make.verify([_aval(x) for x in args])
     factor = 1 if alpha is None else alpha
     if op.name == "rsub":
-        a, b, alpha = b, a, alpha
+        a, b = b, a
     factor = factor if op.name == "add" else -factor
     label = op.grad_name
     if is_sparse(a) and is_sparse(b):
         return _sparse_sum(a, b, factor, label)
     if is_sparse(a) and not is_coo(a) and isinstance(b, Tensor) and op.name == "add":
-        a, b = b, a if alpha is None else a * alpha
-        factor = 1
+        # Of the compressed layouts torch takes either order.
+        a, b, factor = _scaled(b, factor), a, 1
     check(
         isinstance(a, Tensor) and not is_sparse(a),
         "add(sparse, dense) is not supported. Use add(dense, sparse) instead.",
     )
     return _dense_sum(a, b, factor, label)
+
+
+def _aval(x):
+    return x._aval if isinstance(x, Tensor) else PYTHON_NUMBERS.get(type(x))
 
 
 def _scaled(t, factor):
@@ -109,9 +115,9 @@ def _check_shapes(a, b, what):
 def _dense_sum(a, b, factor, label):
     """A dense tensor plus a sparse one: a dense one."""
     _check_shapes(a, b, "dense-sparse")
-    bare, kept = b._aval, parts(b)
-    total = a.detach() + spread(bare, kept, _scaled(kept.values, factor))
-    return attach(total, label, (a, b), lambda g: (g, _scaled(g, factor.conjugate())))
+    kept = parts(b)
+    total = a.detach() + spread(b._aval, kept, _scaled(kept.values, factor))
+    return attach(total, label, (a, b), lambda g: (g, _scaled(g, conjugate_of(factor))))
 
 
 def _sparse_sum(a, b, factor, label):
@@ -124,7 +130,7 @@ def _sparse_sum(a, b, factor, label):
         total,
         label,
         (a, b),
-        lambda g: (g, _scaled(g, factor.conjugate())),
+        lambda g: (g, _scaled(g, conjugate_of(factor))),
         keeps_pattern(a) and keeps_pattern(b),
     )
 
@@ -172,13 +178,9 @@ def _mul(op, args, attrs):
         product,
         op.grad_name,
         (a, b),
-        lambda g: (_times(g, right), _times(g, left)),
+        lambda g: (g * conjugate_of(right), g * conjugate_of(left)),
         saves=[other for one, other in ((a, b), (b, a)) if wants_grad(one)],
     )
-
-
-def _times(a, b):
-    return a * (b.conj() if b.dtype.is_complex else b)
 
 
 def _times_dense(a, b):
