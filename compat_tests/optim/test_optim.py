@@ -509,10 +509,10 @@ def test_names_for_authors():
         tensors = [lib.ones(1), lib.ones(1, dtype=lib.float64), lib.zeros(1)]
         grouped = Own._group_tensors_by_device_and_dtype([tensors, tensors[::-1]], True)
         log = [Own([lib.nn.Parameter(lib.ones(1))]).step()]
-        log += [
+        log += sorted(
             (str(k), [[t.item() for t in column] for column in lists], positions)
             for k, (lists, positions) in grouped.items()
-        ]
+        )
         log += [base._get_value(lib.tensor(3.0)), base._get_value(2), base._to_scalar(1.5)]
         log += [base._default_to_fused_or_foreach(tensors, False, False)]
         log += [base._get_capturable_supported_devices(), str(base._get_scalar_dtype())]
