@@ -1,5 +1,6 @@
 """From tensors to recorded nodes and back: the one way every operation is called."""
 
+import operator
 import warnings
 import weakref
 
@@ -42,6 +43,11 @@ def register_plain(cls):
     """Let instances of a Tensor subclass be operands without any dispatch of their own."""
     _plain.add(cls)
     return cls
+
+
+def is_plain(values):
+    """True when all of `values` are tensors that are used as they are."""
+    return _plain.issuperset(map(type, values))
 
 
 # Set by what implements `__torch_function__` and autocast; None while nobody uses them. What casts
@@ -95,7 +101,7 @@ def compute(op, args, attrs):
         args = autocast(op, args, attrs)
     operands = []
     key = [attrs]
-    edges = None
+    edges = []
     mask = 0
     strided = False
     recording = mode.enabled
@@ -106,12 +112,14 @@ def compute(op, args, attrs):
             if number is not None:
                 operands.append(a)
                 key.append(number)
+                edges.append(None)
                 continue
             if a is None:
                 key.append(None)
                 continue
             a = _other_operand(op, a, operands, key)
             if a is None:
+                edges.append(None)
                 continue
         view = a._view
         if view is None:
@@ -123,16 +131,14 @@ def compute(op, args, attrs):
             v = value_of(a)
             if view.base is not None:
                 _fresh_edge(a)
-        if a._rg and recording and v.aval.differentiable:
-            n = len(operands)
-            mask |= 1 << n
-            if edges is None:
-                edges = []
-            while len(edges) < n:
-                edges.append(None)
-            edges.append(a._edge or tape.leaf_edge(a, a._autograd_meta()))
+        aval = v.aval
+        if a._rg and recording and aval.differentiable:
+            mask |= 1 << len(operands)
+            edges.append(a._edge or tape.leaf_edge(a, a._meta or a._autograd_meta()))
+        else:
+            edges.append(None)
         operands.append(v)
-        key.append(v.aval)
+        key.append(aval)
     key = tuple(key)
     sig = op.sigs.get(key)
     if sig is None:
@@ -144,10 +150,59 @@ def compute(op, args, attrs):
         return _record(sig, operands), None, strided
     pullback = sig.vjps.get(mask) or sig.vjp(mask)
     versions = _versions(pullback.watched, args) if pullback.watched and not op.saves_out else None
-    while len(edges) < len(operands):
-        edges.append(None)
     made = _record(sig, operands)
     return made, TapeNode(pullback, operands, tuple(edges), versions), strided
+
+
+_contents = operator.attrgetter("_st.value")
+_storage = operator.attrgetter("_st")
+_alias = operator.attrgetter("alias")
+_counter = operator.attrgetter("_vc")
+_view = operator.attrgetter("_view")
+_aval = operator.attrgetter("aval")
+
+
+def assign(op, args, attrs, targets):
+    """Call an operation outside autograd; its results become the contents of `targets`, tensors of
+    their shapes and dtypes.
+
+    args: tensors followed by numbers. For operations over long lists of tensors.
+    """
+    made = _compute_plain(op, args, attrs)
+    if made is None:
+        with tape.recording(False):
+            made = compute(op, args, attrs)[0]
+        made = [made] if made.__class__ is Value else made
+    storages = list(map(_storage, targets))
+    if any(map(_view, targets)) or any(map(_alias, storages)):
+        for t, v in zip(targets, made, strict=True):
+            _replace(t, v)
+        return
+    for st, v in zip(storages, made, strict=True):
+        st.version += 1
+        st.value = v
+    for counter in map(_counter, targets):
+        counter[0] += 1
+
+
+def _compute_plain(op, args, attrs):
+    """The Values of an operation of several results, without gradients; None for what needs the
+    general way.
+    """
+    n = len(args)
+    while n and args[n - 1].__class__ in PYTHON_NUMBERS:
+        n -= 1
+    tensors, numbers = args[:n], args[n:]
+    if autocast is not None or not is_plain(tensors) or any(map(_view, tensors)):
+        return None
+    values = list(map(_contents, tensors))
+    if None in values:
+        return None
+    key = (attrs, *map(_aval, values), *map(PYTHON_NUMBERS.get, map(type, numbers)))
+    sig = op.sigs.get(key) or op.signature(key)
+    if sig.guards or sig.single:
+        return None
+    return trace.record_many(sig, values, numbers)
 
 
 def _check_numbers(operands):
@@ -157,16 +212,10 @@ def _check_numbers(operands):
 
 
 def _versions(used, args):
-    """(version cell, version, aval, edge) of the tensors among the used operands."""
-    if None in args if len(args) > 2 else args[-1] is None:
+    """(version cell, version, position) of the tensors among the used operands."""
+    if type(None) in map(type, args):
         args = [a for a in args if a is not None]
-    found = []
-    for i in used:
-        a = args[i]
-        if a.__class__ in _plain or isinstance(a, Tensor):
-            cell = a._vc
-            found.append((cell, cell[0], a._aval, a._edge))
-    return found
+    return [(a._vc, a._vc[0], i) for i in used if isinstance(a := args[i], Tensor)]
 
 
 def version_of(t):
@@ -177,6 +226,11 @@ def version_of(t):
         # the node itself will hold this: a strong reference would be a cycle
         edge = (weakref.proxy(edge[0]), edge[1])
     return cell, cell[0], t._aval, edge
+
+
+def _result_version(t):
+    """(version cell, version, position) of a node's own result."""
+    return t._vc, t._vc[0], -1 - t._edge[1]
 
 
 def apply(op, args, attrs):
@@ -199,7 +253,7 @@ def apply(op, args, attrs):
         else:
             t = wrap(made, (node, 0))
             if op.saves_out:
-                node.versions = [version_of(t)]
+                node.versions = [_result_version(t)]
         if op.layout is not None:
             _lay_out(op, args, attrs, [t])
         elif strided:
@@ -416,7 +470,7 @@ def inplace(op, t, args, attrs):
         )
     _overwrite(t, wrap(made, None if node is None else (node, 0)))
     if node is not None and op.saves_out:
-        node.versions = [version_of(t)]
+        node.versions = [_result_version(t)]
     return t
 
 

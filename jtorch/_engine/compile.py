@@ -8,7 +8,7 @@ from jax._src.core import jaxprs_in_params
 from jax.extend.core import jaxpr_as_fun
 
 from . import stats
-from .device import cpu, jax_device
+from .device import cpu, cpu_is_default, jax_device
 from .value import SCALARS
 
 # Rough costs in microseconds, for the decision when to compile. Only their proportions matter.
@@ -130,7 +130,7 @@ def _pair_buffers(program, live, dead, in_avals):
 
 
 def _compile(fn, structs, donate, device):
-    if device is cpu and jax.default_backend() == "cpu":
+    if device is cpu and cpu_is_default():
         return jax.jit(fn, donate_argnums=donate, keep_unused=True).lower(*structs).compile()
     sharding = jax.sharding.SingleDeviceSharding(jax_device(device))
     return (

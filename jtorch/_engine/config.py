@@ -5,6 +5,8 @@ import pathlib
 
 import jax
 
+from .memory import keep_freed_memory
+
 TIERS = ("auto", "cold", "hot")
 
 
@@ -52,3 +54,4 @@ def configure_jax():
 
 
 configure_jax()
+keep_freed_memory()

@@ -1,5 +1,6 @@
 """Devices: torch's names over JAX's devices."""
 
+import functools
 import threading
 
 import jax
@@ -145,6 +146,12 @@ def platform_devices(type):
         return jax.devices() if type == "xla" else jax.devices(type)
     except RuntimeError:
         return []
+
+
+@functools.cache
+def cpu_is_default():
+    """True when JAX computes on the CPU unless told otherwise."""
+    return jax.default_backend() == "cpu"
 
 
 def accelerator_type():

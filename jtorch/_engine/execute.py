@@ -8,6 +8,7 @@ executables.
 """
 
 import collections
+import operator
 import sys
 import time
 
@@ -23,17 +24,35 @@ from .signature import aval, raise_if_bad
 from .value import SCALARS, Value
 
 _rc = sys.getrefcount
+_array = operator.attrgetter("array")
 
 
-def _baseline():
-    probes = [Value(None)]
-    counts = [_rc(v) for v in probes]
-    return counts[0]
+def _baselines():
+    """What `map(getrefcount, ...)` says of a Value that only its list holds, and of an array that
+    only its Value and a list hold.
+    """
+    values = [Value(None, object())]
+    arrays = list(map(_array, values))
+    return next(map(_rc, values)), next(map(_rc, arrays))
 
 
-# What `getrefcount` says, inside a comprehension, of an object that only the list being walked
-# refers to.
-ALONE = _baseline()
+_VALUE_ALONE, _ARRAY_ALONE = _baselines()
+# Tables for `bytes.translate`, from reference counts to 1 or 0.
+_HELD = bytes(n > _VALUE_ALONE for n in range(256))
+_UNHELD = bytes(n == _VALUE_ALONE for n in range(256))
+_FREE = bytes(n == _ARRAY_ALONE for n in range(256))
+
+
+def _counts(objects):
+    """A byte for each object: how many references there are to it, at most 255."""
+    try:
+        return bytes(map(_rc, objects))
+    except ValueError:
+        return bytes([min(n, 255) for n in map(_rc, objects)])
+
+
+def _bits(flags):
+    return int.from_bytes(flags, "little")
 
 
 class Program:
@@ -49,12 +68,15 @@ class Program:
         "offsets",
         "variants",
         "kinds",
+        "last",
     )
 
     def __init__(self, nodes):
         self.nodes = nodes
         self.seen = 0
         self.executables = []
+        # The executable that ran last.
+        self.last = None
         self.variants = collections.Counter()
         self.offsets, self.kinds, self.drops = _layout(nodes)
         self.cold_cost, self.compile_cost = compiler.estimate(nodes)
@@ -101,21 +123,20 @@ def run(device, nodes, values, inputs, scalars, guards, reason):
             _forget_one()
     program.seen += 1
     nodes.clear()
-    if settings.tier == "cold":
-        executable = None
-    else:
-        live = bytes([_rc(v) > ALONE for v in values])
-        dead = bytes([_rc(v) == ALONE and _rc(v.array) == 2 for v in inputs])
-        executable = _choose(program, live, dead)
     where = stats.user_location()
-    try:
-        if executable is None:
-            _run_cold(program, device, values, inputs, scalars)
-        else:
-            _run_hot(executable, device, values, inputs, scalars)
-    finally:
-        for v in values:
-            v.trace = None
+    executable = None
+    if settings.tier != "cold":
+        arrays = list(map(_array, inputs))
+        need = _bits(_counts(values).translate(_HELD))
+        free = _bits(_counts(inputs).translate(_UNHELD))
+        free &= _bits(_counts(arrays).translate(_FREE))
+        executable = program.last
+        if executable is None or executable.live != need or executable.free != free:
+            executable = program.last = _choose(program, need, free, len(values), len(inputs))
+    if executable is None:
+        _run_cold(program, device, values, inputs, scalars)
+    else:
+        _run_hot(executable, device, values, inputs, arrays, scalars)
     stats.flush(reason, where, len(key), "cold" if executable is None else "hot")
     if guards:
         unchecked.append(([v.array for v, *_ in guards], [rest for _, *rest in guards]))
@@ -129,10 +150,11 @@ def _forget_one():
     del programs[oldest]
 
 
-def _choose(program, live, dead):
-    """The executable for these uses, compiling one if the time has come; None for the cold tier."""
-    need = int.from_bytes(live, "little")
-    free = int.from_bytes(dead, "little")
+def _choose(program, need, free, n_values, n_inputs):
+    """The executable for these uses, compiling one if the time has come; None for the cold tier.
+
+    need, free: bit sets, a byte each, of the values wanted and of the inputs nobody else holds.
+    """
     best = None
     for e in program.executables:
         if (
@@ -147,6 +169,7 @@ def _choose(program, live, dead):
     program.variants[variant] += 1
     if not _worth_compiling(program, program.variants[variant], best is not None):
         return best
+    live, dead = need.to_bytes(n_values, "little"), free.to_bytes(n_inputs, "little")
     executable = compiler.compile_program(program, live, dead)
     program.executables.append(executable)
     return executable
@@ -195,6 +218,7 @@ def _run_cold(program, device, values, inputs, scalars):
             values[i].array = array
         for s in drop:
             env[s] = None
+            # held by the list and by the call alone
             if _rc(values[s]) == 2:
                 values[s].array = None
     stats.spent("cold", time.perf_counter() - started)
@@ -204,11 +228,14 @@ def _scalar_array(number, a):
     return np.asarray(number, a.dtype.np)
 
 
-def _run_hot(executable, device, values, inputs, scalars):
+def _run_hot(executable, device, values, inputs, arrays, scalars):
     started = time.perf_counter()
     if len(_in_flight) >= MAX_IN_FLIGHT:
         _in_flight.popleft().block_until_ready()
-    arrays = [_on_device(v.array, device, v) for v in inputs]
+    if np.ndarray in map(type, arrays):
+        for i, a in enumerate(arrays):
+            if a.__class__ is np.ndarray:
+                arrays[i] = _on_device(a, device, inputs[i])
     outs = executable(arrays, scalars)
     for i, array in zip(executable.outputs, outs):
         values[i].array = array
@@ -225,7 +252,7 @@ def _on_device(array, device, value=None):
     """
     if array.__class__ is not np.ndarray:
         return array
-    if device is devices.cpu and array.nbytes <= SMALL and jax.default_backend() == "cpu":
+    if device is devices.cpu and array.nbytes <= SMALL and devices.cpu_is_default():
         return array
     moved = jax.device_put(array, devices.jax_device(device))
     if value is not None:

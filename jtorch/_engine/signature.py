@@ -6,6 +6,7 @@ interned, and owns the
 compiles.
 """
 
+import operator
 import threading
 
 import jax
@@ -419,17 +420,24 @@ class Pullback:
 
     used: positions of the inputs that the gradient needs (saved by the tape).
     watched: those of them that are tensors, whose modification in place would be an error.
+    pick: a function that takes them out of a list, as a tuple.
     wanted: positions of the inputs that get a gradient, in the order of the results.
+    complete: the signature for cotangents of all outputs; None when some output can have none.
     """
 
-    __slots__ = ("sig", "mask", "wanted", "used", "watched", "_by_cotangents")
+    __slots__ = ("sig", "mask", "wanted", "used", "watched", "complete", "pick", "_by_cotangents")
 
     def __init__(self, sig, mask):
         self.sig = sig
         self.mask = mask
         self.wanted = tuple(i for i in range(len(sig.avals)) if mask >> i & 1)
         self._by_cotangents = {}
-        self.used = self._trace(self._all_cotangents())[1]
+        self.complete = None
+        every = self._all_cotangents()
+        made, self.used = self._trace(every)
+        if len(every) == sig.n_outs:
+            self.complete = made
+        self.pick = _picker(self.used)
         self.watched = tuple(i for i in self.used if not sig.avals[i].scalar)
 
     def _all_cotangents(self):
@@ -497,6 +505,13 @@ class Pullback:
         )
         self._by_cotangents[given] = made
         return made, positions
+
+
+def _picker(positions):
+    """A function from a list to the tuple of its elements at `positions`."""
+    if len(positions) > 1:
+        return operator.itemgetter(*positions)
+    return lambda values: tuple([values[i] for i in positions])
 
 
 def _zero_cotangent(out):

@@ -154,8 +154,11 @@ def user_location():
     frame = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
-        if not is_internal(filename):
-            return f"{_names[filename]}:{frame.f_lineno}"
+        name = _names.get(filename, "")
+        if name == "" and not is_internal(filename):
+            name = _names[filename]
+        if name:
+            return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return None
 

@@ -8,6 +8,7 @@ is as lazy as forward and can be differentiated again.
 import itertools
 import threading
 import weakref
+from heapq import heappop, heappush
 
 from . import signature as signatures
 from . import trace
@@ -28,6 +29,22 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+
+
+class recording:
+    """Inside, gradients are recorded or not."""
+
+    __slots__ = ("enabled", "before")
+
+    def __init__(self, enabled):
+        self.enabled = enabled
+
+    def __enter__(self):
+        self.before = mode.enabled
+        mode.enabled = self.enabled
+
+    def __exit__(self, *exc):
+        mode.enabled = self.before
 
 
 class Node:
@@ -172,7 +189,8 @@ SECOND_BACKWARD = (
 class TapeNode(Node):
     """The node of a recorded operation.
 
-    saved: the operands its gradient needs. versions: (version cell, version) of the tensors that
+    saved: the operands its gradient needs. versions: (version cell, version, position) of the
+    tensors that
     torch would save.
     """
 
@@ -183,7 +201,7 @@ class TapeNode(Node):
         self.seq = next(_sequence)
         self.hooks = self.pre_hooks = self.retained = self._metadata = None
         self.pullback = pullback
-        self.saved = tuple([operands[i] for i in pullback.used])
+        self.saved = pullback.pick(operands)
         self.versions = versions
         self.label = label
 
@@ -209,7 +227,17 @@ class TapeNode(Node):
         if self.saved is FREED:
             raise RuntimeError(SECOND_BACKWARD)
         if self.versions:
-            check_versions(self.versions)
+            for cell, version, position in self.versions:
+                if cell[0] != version:
+                    raise RuntimeError(_modified(cell[0], version, *self._saved_tensor(position)))
+
+    def _saved_tensor(self, position):
+        """(aval, edge or None) of an operand, or of the result -1 - position."""
+        sig = self.pullback.sig
+        if position < 0:
+            return sig.outs[-1 - position], (self, -1 - position)
+        edge = self.edges[position]
+        return sig.avals[position], None if edge and isinstance(edge[0], AccumulateGrad) else edge
 
     def free(self):
         """Let go of what was saved."""
@@ -238,7 +266,9 @@ class AccumulateGrad(Node):
     n_outs = 1
 
     def __init__(self, variable):
-        super().__init__(())
+        self.edges = ()
+        self.seq = next(_sequence)
+        self.hooks = self.pre_hooks = self.retained = self._metadata = None
         self.variable = variable
 
     @property
@@ -356,6 +386,8 @@ def walk_back(
     accumulated and
     only nodes on a path to them run. accumulate(variable, tensor) stores a leaf's gradient.
     """
+    if targets is None and not create_graph and not mode.anomaly:
+        return _walk_plain(roots, grads, wrap, unwrap, keep_graph, accumulate)
     walk = _GraphWalk() if create_graph else _PlainWalk()
     buffers = {}
     order = _ordered(roots)
@@ -395,6 +427,67 @@ def walk_back(
             for t in targets
         ]
     return None
+
+
+def _walk_plain(roots, grads, wrap, unwrap, keep_graph, accumulate):
+    """`walk_back` to all leaves, without a graph of its own.
+
+    A node is numbered after everything it uses, so the highest number among those that have
+    gradients has all of its gradients. Leaves are served last, in the order they were reached.
+    """
+    walk = _PlainWalk()
+    buffers = {}
+    waiting = []
+    leaves = []
+    for (node, nr), g in zip(roots, grads):
+        if node not in buffers:
+            _await(node, waiting, leaves)
+        _send(buffers, (node, nr), unwrap(g)[0], walk)
+    while waiting:
+        node = heappop(waiting)[1]
+        incoming = buffers.pop(node)
+        if node.pre_hooks or node.retained:
+            incoming = _before(node, incoming, walk, wrap, unwrap)
+        if node.__class__ is TapeNode and not node.hooks and None not in incoming:
+            node.check()
+            pullback = node.pullback
+            sig = pullback.complete or pullback.signature(tuple(range(len(incoming))))
+            made = trace.record(sig, (*node.saved, *incoming))
+            edges = node.edges
+            edges = [edges[i] for i in pullback.wanted]
+            outgoing = (made,) if sig.single else made
+        else:
+            edges = node.edges
+            outgoing = _step(node, incoming, walk, wrap, unwrap)
+        if not keep_graph:
+            node.free()
+        for edge, g in zip(edges, outgoing):
+            if edge is None or g is None:
+                continue
+            target, nr = edge
+            slots = buffers.get(target)
+            if slots is None:
+                _await(target, waiting, leaves)
+                n = target.n_outs
+                slots = buffers[target] = [None] * n if n != 1 else [g]
+                if n == 1:
+                    continue
+            slots[nr] = g if slots[nr] is None else walk.add(slots[nr], g)
+    for node in leaves:
+        incoming = buffers.pop(node)
+        if node.pre_hooks or node.retained:
+            incoming = _before(node, incoming, walk, wrap, unwrap)
+        if accumulate is not None and incoming[0] is not None:
+            accumulate(node.variable, wrap(incoming[0], None))
+            if node.hooks:
+                _after(node, incoming, (), walk, wrap, unwrap)
+
+
+def _await(node, waiting, leaves):
+    if node.__class__ is AccumulateGrad:
+        leaves.append(node)
+    else:
+        heappush(waiting, (-node.seq, node))
 
 
 def _step(node, incoming, walk, wrap, unwrap):

@@ -7,13 +7,14 @@ at a flush a value
 that nobody else refers to is an intermediate, which is not an output of what is executed.
 """
 
+import operator
 import threading
 
 from . import device as devices
 from . import execute, stats
 from .config import settings
 from .signature import raise_if_bad
-from .value import META, SCALARS, Value
+from .value import META, SCALARS, Epoch, Value
 
 # One lock for all threads: a value pending on another thread is flushed there, and two locks could
 # be taken crosswise.
@@ -29,9 +30,9 @@ class Trace:
         "nodes",
         "values",
         "inputs",
-        "slots",
         "scalars",
         "guards",
+        "epoch",
         "bytes",
         "limit",
         "device",
@@ -46,9 +47,9 @@ class Trace:
         self.nodes = []
         self.values = []
         self.inputs = []
-        self.slots = {}
         self.scalars = []
         self.guards = []
+        self.epoch = Epoch(self)
         self.bytes = 0
         self.limit = settings.max_nodes
 
@@ -86,23 +87,21 @@ def record(sig, operands):
     if trace.device is not sig.device:
         return _record_elsewhere(sig, operands)
     with _lock:
+        epoch = trace.epoch
         node = [sig]
         for v in operands:
             if v.__class__ is not Value:
                 node.append(SCALARS - len(trace.scalars))
                 trace.scalars.append(v)
-            elif v.trace is trace:
-                node.append(v.slot)
             else:
-                slot = trace.slots.get(id(v))
-                node.append(_add_input(trace, v) if slot is None else slot)
+                node.append(v.slot if v.epoch is epoch else _add_input(trace, epoch, v))
         trace.nodes.append(tuple(node))
         values = trace.values
         if sig.single:
             made = _new(Value)
             made.aval = sig.outs[0]
-            made.array = None
-            made.trace = trace
+            made.array = made.passed = None
+            made.epoch = epoch
             made.slot = slot = len(values)
             values.append(made)
         else:
@@ -111,6 +110,28 @@ def record(sig, operands):
     if slot >= trace.limit:
         _bound(trace)
     return made
+
+
+def record_many(sig, values, numbers):
+    """`record` for an operation of several results on a long list of Values, then numbers."""
+    trace = state.trace
+    if trace.device is not sig.device:
+        return _record_elsewhere(sig, [*values, *numbers])
+    with _lock:
+        epoch, scalars = trace.epoch, trace.scalars
+        for v in values:
+            if v.epoch is not epoch:
+                _add_input(trace, epoch, v)
+        at = SCALARS - len(scalars)
+        scalars += numbers
+        trace.nodes.append((sig, *map(_slot, values), *range(at, at - len(numbers), -1)))
+        made = _add_outputs(trace, sig)
+    if len(trace.values) >= trace.limit:
+        _bound(trace)
+    return made
+
+
+_slot = operator.attrgetter("slot")
 
 
 def _record_elsewhere(sig, operands):
@@ -135,6 +156,10 @@ def checked(sig, operands):
     if sig.device is not devices.cpu or state.direct:
         return sig
     positions, check = sig.guard_only
+    if len(positions) == 1:
+        v = operands[positions[0]]
+        if v.__class__ is Value and v.passed is sig:
+            return sig.unguarded
     arrays = []
     for i in positions:
         v = operands[i]
@@ -148,15 +173,17 @@ def checked(sig, operands):
         return sig
     for result, (exc, message) in zip(check(arrays), sig.guards):
         raise_if_bad(result, exc, message)
+    if len(positions) == 1 and v.__class__ is Value:
+        v.passed = sig
     return sig.unguarded
 
 
-def _add_input(trace, v):
+def _add_input(trace, epoch, v):
     if v.array is None:
         force(v)
-    slot = -1 - len(trace.inputs)
+    v.epoch = epoch
+    v.slot = slot = -1 - len(trace.inputs)
     trace.inputs.append(v)
-    trace.slots[id(v)] = slot
     trace.bytes += v.aval.nbytes
     if trace.bytes >= settings.max_bytes:
         trace.limit = 0
@@ -165,13 +192,18 @@ def _add_input(trace, v):
 
 def _add_outputs(trace, sig):
     values = trace.values
+    epoch = trace.epoch
+    slot = len(values)
     made = []
     for out in sig.outs:
-        v = Value(out)
-        v.trace = trace
-        v.slot = len(values)
-        values.append(v)
+        v = _new(Value)
+        v.aval = out
+        v.array = v.passed = None
+        v.epoch = epoch
+        v.slot = slot
+        slot += 1
         made.append(v)
+    values += made
     if not sig.guards:
         return made
     where = stats.user_location()
@@ -250,13 +282,11 @@ def _record_again(trace, sig, operands, made, guards=()):
         if v.__class__ is not Value:
             node.append(SCALARS - len(trace.scalars))
             trace.scalars.append(v)
-        elif v.array is None:
-            node.append(v.slot)
         else:
-            slot = trace.slots.get(id(v))
-            node.append(_add_input(trace, v) if slot is None else slot)
+            node.append(v.slot if v.epoch is trace.epoch else _add_input(trace, trace.epoch, v))
     trace.nodes.append(tuple(node))
     for v in made:
+        v.epoch = trace.epoch
         v.slot = len(trace.values)
         trace.values.append(v)
     trace.guards.extend(guards)
@@ -276,12 +306,8 @@ def force(v, reason="value"):
     """The array of a Value, computed now if it is pending. Raises the error of a failed guard."""
     array = v.array
     if array is None:
-        trace = v.trace
-        if trace is None:
-            raise RuntimeError(
-                "this tensor was never computed, because an operation recorded before it failed"
-            )
-        flush(trace, reason)
+        if v.epoch is not None and v.epoch is v.epoch.owner.epoch:
+            flush(v.epoch.owner, reason)
         array = v.array
         if array is None:
             raise RuntimeError(

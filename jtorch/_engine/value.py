@@ -4,18 +4,28 @@
 SCALARS = -(1 << 32)
 
 
+class Epoch:
+    """What a trace records between two flushes; `owner` is the trace."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner):
+        self.owner = owner
+
+
 class Value:
     """An array, computed (`array` is a NumPy or JAX array) or pending on a trace (`array` is None).
 
-    trace, slot: where the value stands while it is pending.
+    epoch, slot: what the value was last recorded in, and where it stands there. passed: the guarded
+    signature whose guards the array has passed last.
     """
 
-    __slots__ = ("aval", "array", "trace", "slot")
+    __slots__ = ("aval", "array", "epoch", "slot", "passed")
 
     def __init__(self, aval, array=None):
         self.aval = aval
         self.array = array
-        self.trace = None
+        self.epoch = self.passed = None
 
     def __repr__(self):
         return f"<value {self.aval}{' pending' if self.array is None else ''}>"

@@ -17,7 +17,7 @@ def _unwrap(tensor):
 
 def _accumulate(variable, gradient):
     """Add a gradient to a leaf's `.grad`, after its hooks."""
-    meta = variable._autograd_meta()
+    meta = variable._meta or variable._autograd_meta()
     if meta.hooks:
         gradient = _hooked(meta, gradient)
     old = meta.grad
@@ -110,7 +110,7 @@ def _roots(outputs):
 
 
 def _walk(roots, starts, keep_graph, create_graph, targets=None, accumulate=None):
-    with _Mode(create_graph):
+    with tape.recording(create_graph):
         return tape.walk_back(
             roots,
             starts,
@@ -121,20 +121,6 @@ def _walk(roots, starts, keep_graph, create_graph, targets=None, accumulate=None
             targets=targets,
             accumulate=accumulate,
         )
-
-
-class _Mode:
-    """Gradient recording during a backward pass: on only for `create_graph`."""
-
-    def __init__(self, enabled):
-        self.enabled = enabled
-
-    def __enter__(self):
-        self.before = tape.mode.enabled
-        tape.mode.enabled = self.enabled
-
-    def __exit__(self, *exc):
-        tape.mode.enabled = self.before
 
 
 def backward(
@@ -165,7 +151,7 @@ def backward(
     inputs = _as_tuple(inputs)
     targets = [_target(t) for t in inputs]
     found = _walk(roots, starts, keep, create_graph, targets=targets)
-    with _Mode(create_graph):
+    with tape.recording(create_graph):
         for t, g in zip(inputs, found):
             if g is not None:
                 _accumulate(t, g)

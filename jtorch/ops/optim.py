@@ -79,7 +79,7 @@ def _gradient(p, g, weight_decay, *, decay, maximize):
     return _axpy(g, p, weight_decay) if decay else g
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_sgd(
     params: Ts,
     grads: Ts,
@@ -113,7 +113,7 @@ def optim_sgd(
     return _each(kernel, *lists)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_adam(
     params: Ts,
     grads: Ts,
@@ -162,7 +162,7 @@ def _decayed(p, g, lr, weight_decay, decoupled):
     return p, _axpy(g, p, weight_decay)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_nadam(
     params: Ts,
     grads: Ts,
@@ -200,7 +200,7 @@ def optim_nadam(
     return _each(kernel, params, grads, exp_avgs, exp_avg_sqs)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_radam(
     params: Ts,
     grads: Ts,
@@ -240,7 +240,7 @@ def optim_radam(
     return _each(kernel, params, grads, exp_avgs, exp_avg_sqs)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_adamax(
     params: Ts,
     grads: Ts,
@@ -270,7 +270,7 @@ def optim_adamax(
     return _each(kernel, params, grads, exp_avgs, exp_infs)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_rmsprop(
     params: Ts,
     grads: Ts,
@@ -310,7 +310,7 @@ def optim_rmsprop(
     return _each(kernel, *lists)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_adagrad(
     params: Ts,
     grads: Ts,
@@ -335,7 +335,7 @@ def optim_adagrad(
     return _each(kernel, params, grads, sums)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_adadelta(
     params: Ts,
     grads: Ts,
@@ -364,7 +364,7 @@ def optim_adadelta(
     return _each(kernel, params, grads, square_avgs, acc_deltas)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_asgd(
     params: Ts,
     grads: Ts,
@@ -388,7 +388,7 @@ def optim_asgd(
     return _each(kernel, params, grads, averages)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_rprop(
     params: Ts,
     grads: Ts,
@@ -415,7 +415,7 @@ def optim_rprop(
     return _each(kernel, params, grads, prevs, step_sizes)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_adafactor(
     params: Ts,
     grads: Ts,
@@ -478,7 +478,7 @@ def _divide(x, y):
     return (_wide(x) / (_wide(y) if hasattr(y, "dtype") else y)).astype(x.dtype)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_muon(
     params: Ts,
     grads: Ts,
@@ -540,7 +540,7 @@ def _muon_factor(adjust, rows, cols):
     return 0.2 * max(rows, cols) ** 0.5
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_sparse_adam(
     params: Ts,
     indices: Ts,
@@ -575,14 +575,14 @@ def optim_sparse_adam(
     return tuple(x for column in zip(*made, strict=True) for x in column)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def optim_add(params: Ts, directions: Ts, scale: S):
     """params + scale directions."""
     return tuple(_axpy(p, d, _double(scale)) for p, d in zip(params, directions, strict=True))
 
 
 # ------------------------------------------------------------------------------- clipping
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def total_norm(tensors: Ts, *, norm_type: float):
     """The p-norm of the p-norms of the tensors: that of all their elements together."""
     check(len(tensors) > 0, "total_norm(): expected at least one tensor")
@@ -610,14 +610,14 @@ def _norm(x, p):
     return jnp.sum(size**p) ** (1.0 / p)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def clip_by_norm(tensors: Ts, total: S, max_norm: S):
     """The tensors scaled so that their norm `total` becomes at most max_norm."""
     scale = jnp.minimum(max_norm.astype(total.dtype) / (total + 1e-6), 1)
     return tuple((_wide(x) * scale.astype(_real(_wide(x)))).astype(x.dtype) for x in tensors)
 
 
-@op(SAME, variants="p")
+@op(SAME, variants="p w")
 def clip_by_value(tensors: Ts, low: S, high: S):
     """Every element clamped to [low, high]."""
     return tuple(jnp.clip(x, _as(low, x), _as(high, x)) for x in tensors)

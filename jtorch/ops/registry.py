@@ -176,7 +176,9 @@ def op(
         prefix = "linalg_" if "L" in variants.split() else ""
         result = _result_class(prefix + shown, returns)
         tokens = variants.split()
-        callables = {"f": operation_wrapper(shown, fn, made, result, out="o" in tokens)}
+        callables = {
+            "f": operation_wrapper(shown, fn, made, result, out="o" in tokens, into="w" in tokens)
+        }
         if "i" in tokens:
             callables["i"] = operation_wrapper(shown + "_", fn, made, result, in_place=True)
         _register(key, shown, variants, kind, accepts, fn, operation, alias, callables)
@@ -226,7 +228,7 @@ def _validate(key, fn, kind, variants):
         raise ValueError(f"operation {key!r} has no docstring")
     if kind not in promotion.KINDS:
         raise ValueError(f"operation {key!r}: unknown promotion kind {kind!r}")
-    unknown = set(variants.split()) - set(NAMESPACES) - {"i", "o", "p"}
+    unknown = set(variants.split()) - set(NAMESPACES) - {"i", "o", "p", "w"}
     if unknown:
         raise ValueError(f"operation {key!r}: unknown variants {sorted(unknown)}")
 

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 
 from .._engine import dtypes
+from .._engine.call import is_plain
 from .._engine.tensor import Tensor
 
 
@@ -175,6 +176,8 @@ def tensors(value, name):
             f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not "
             f"{type(value).__name__}"
         )
+    if is_plain(value):
+        return value
     for i, v in enumerate(value):
         if not isinstance(v, Tensor):
             raise TypeError(

@@ -5,7 +5,7 @@ import types
 import warnings
 
 from .._engine import device as devices
-from .._engine.call import apply, apply_uncast, finish_out, inplace
+from .._engine.call import apply, apply_uncast, assign, finish_out, inplace
 from .._engine.tensor import Tensor
 from .roles import MISSING, TS, Dim, Dims, DType, S, T, Ts, sizes, tensors, to_dtype, to_tuple
 
@@ -49,11 +49,11 @@ def lazy_function(name, doc, build):
     return function
 
 
-def operation_wrapper(name, fn, maker, result, *, out=False, in_place=False):
+def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False):
     """The public callable of an operation, or its in-place form."""
 
     def build(environment):
-        source = _source(name, maker.parameters, environment, out, in_place)
+        source = _source(name, maker.parameters, environment, out, into, in_place)
         environment.update(OP=maker.operation, RESULT=result, NAME=name)
         filename = f"<jtorch operation {name}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
@@ -65,8 +65,10 @@ def operation_wrapper(name, fn, maker, result, *, out=False, in_place=False):
     return function
 
 
-def _source(name, parameters, environment, out, in_place):
+def _source(name, parameters, environment, out, into, in_place):
     head, body = _header(parameters, environment, out and not in_place)
+    if into:
+        head.append("into=None")
     creation = not any(p.is_operand and p.role is not S for p in parameters)
     if creation:
         head.append("_device=None")
@@ -83,6 +85,9 @@ def _source(name, parameters, environment, out, in_place):
             body.append(f"    result = _apply_uncast(OP, ({operands}), {attrs})")
             body.append("    if result.__class__ is list: result = RESULT(result)")
             body.append("    return _finish_outs(result, out, NAME)")
+        if into:
+            body.append("if into is not None:")
+            body.append(f"    return _assign(OP, ({operands}), {attrs}, into)")
         body.append(f"result = _apply(OP, ({operands}), {attrs})")
         body.append("if result.__class__ is list: result = RESULT(result)")
         body.append("return result")
@@ -218,6 +223,7 @@ def finish_outs(result, out, name):
 _BASE = {
     "_apply": apply,
     "_apply_uncast": apply_uncast,
+    "_assign": assign,
     "_finish_outs": finish_outs,
     "_inplace": inplace,
     "_old_order": _old_order,

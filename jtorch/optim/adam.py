@@ -1,7 +1,6 @@
 """Adam and AdamW."""
 
 from .._engine.tensor import Tensor
-from ..ops.registry import ops
 from ._check import num
 from .optimizer import Optimizer, is_low
 
@@ -54,33 +53,25 @@ class Adam(Optimizer):
     def _buffers(self, group):
         return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
-    def _update(self, group, count, params, grads, states):
+    def _arguments(self, group, count, params, states):
         beta1, beta2 = group["betas"]
-        amsgrad = group["amsgrad"]
-        count += 1
-        lists = [params, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states]]
-        largest = [s["max_exp_avg_sq"] for s in states] if amsgrad else []
-        results = ops.optim_adam(
-            params,
-            grads,
-            lists[1],
-            lists[2],
-            largest,
+        weight_decay = group["weight_decay"]
+        operands = (
             num(group["lr"]),
             num(beta1),
             num(beta2),
             num(group["eps"]),
-            num(group["weight_decay"]),
+            num(weight_decay),
             1.0 - beta1**count,
             1.0 - beta2**count,
-            low=is_low(beta1),
-            decay=group["weight_decay"] != 0,
-            decoupled=group["decoupled_weight_decay"],
-            maximize=group["maximize"],
-            amsgrad=amsgrad,
         )
-        self._write(group, results, *lists, largest)
-        self._count_step(states, count)
+        attributes = {
+            "low": is_low(beta1),
+            "decay": weight_decay != 0,
+            "decoupled": group["decoupled_weight_decay"],
+            "amsgrad": group["amsgrad"],
+        }
+        return operands, attributes
 
 
 class AdamW(Adam):

@@ -2,12 +2,14 @@
 
 import functools
 import itertools
+import operator
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
 
 from .._engine import trace
+from .._engine.signature import Aval
 from .._engine.tensor import Tensor
 from ..autograd import enable_grad, set_grad_enabled
 from ..nn.modules._removable import RemovableHandle
@@ -281,10 +283,10 @@ class Optimizer(Authoring):
         """Clear the gradients of all parameters (or fill them with zeros)."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
+                if p._meta is None or p._meta.grad is None:
                     continue
                 if set_to_none:
-                    p.grad = None
+                    p._meta.grad = None
                     continue
                 if p.grad.grad_fn is not None:
                     p.grad.detach_()
@@ -360,12 +362,38 @@ class Optimizer(Authoring):
                 with enable_grad():
                     loss = closure()
             for group in self.param_groups:
+                usual = self._usual_batch(group)
+                if usual is not None:
+                    self._update(group, *usual)
+                    continue
                 for count, params in self._batches(group):
                     grads = [p.grad for p in params]
                     # get: SGD without momentum has no state, and shall not get an empty one
                     states = [self.state.get(p) for p in params]
                     self._update(group, count, params, grads, states)
         return loss
+
+    def _usual_batch(self, group):
+        """(steps done, parameters, gradients, states) when that is the same number of steps for
+        all parameters of a group: the usual case, found without a loop. None in any other.
+        """
+        params = group["params"]
+        states = list(map(self.state.get, params))
+        if {ParamState}.symmetric_difference(map(type, states)) or any(map(_shown, states)):
+            return None
+        try:
+            counts = set(map(_step, map(_numbers, states)))
+            grads = list(map(_grad, params))
+        except (AttributeError, KeyError):
+            return None
+        if (
+            len(counts) != 1
+            or {Aval}.symmetric_difference(map(type, map(_aval, grads)))
+            or len(set(map(_device, params))) != 1
+            or group.get("capturable")
+        ):
+            return None
+        return counts.pop(), params, grads, states
 
     def _batches(self, group):
         """(steps done, parameters): those with a gradient, by how often they were updated
@@ -425,31 +453,50 @@ class Optimizer(Authoring):
         """Update parameters that have been updated `count` times before."""
         count += 1
         names = self._buffers(group)
-        buffers = [[s[name] for s in states if name in s] if name else [] for name in names]
+        buffers = [_column(states, name) if name else [] for name in names]
         operands, attributes = self._arguments(group, count, params, states)
         if "maximize" in group:
             attributes["maximize"] = group["maximize"]
-        results = getattr(ops, self._operation)(params, grads, *buffers, *operands, **attributes)
-        self._write(group, results, params, *buffers)
+        self._run(group, (params, *buffers), params, grads, *buffers, *operands, **attributes)
         self._count_step(states, count)
 
-    def _write(self, group, results, *targets):
-        """Put an operation's flat results into the lists of tensors they belong to."""
-        kept = group.get("differentiable", False)
-        for target, result in zip(itertools.chain(*targets), results, strict=True):
-            if kept:
-                if result._edge is not None:
-                    # the operation has kept values, not tensors that are about to change
-                    result._edge[0].versions = None
-                target.copy_(result)
-            else:
-                target._set_data(result)
+    def _run(self, group, targets, *arguments, **attributes):
+        """Call the operation; its results become the contents of the tensors in the lists
+        `targets`.
+        """
+        operation = getattr(ops, self._operation)
+        into = list(itertools.chain(*targets))
+        if not group.get("differentiable", False):
+            operation(*arguments, into=into, **attributes)
+            return
+        for target, result in zip(into, operation(*arguments, **attributes), strict=True):
+            if result._edge is not None:
+                # the operation has kept values, not tensors that are about to change
+                result._edge[0].versions = None
+            target.copy_(result)
 
     @staticmethod
     def _count_step(states, count):
         for state in states:
-            if "step" in state:
+            if state._shown:
                 state.set_number("step", count)
+            elif "step" in state:
+                state._numbers["step"] = count
+
+
+_shown = operator.attrgetter("_shown")
+_numbers = operator.attrgetter("_numbers")
+_step = operator.itemgetter("step")
+_grad = operator.attrgetter("_meta.grad")
+_aval = operator.attrgetter("_aval")
+_device = operator.attrgetter("_aval.device")
+
+
+def _column(states, name):
+    """The entries called `name` of the states that have one."""
+    found = list(map(dict.get, states, itertools.repeat(name)))
+    # the general way: a number, or a state without the entry
+    return [s[name] for s in states if name in s] if type(None) in map(type, found) else found
 
 
 def _split_names(params):

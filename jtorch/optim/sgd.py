@@ -70,7 +70,11 @@ class SGD(Optimizer):
         buffers = []
         if use_momentum and count:
             buffers = [state["momentum_buffer"] for state in states]
-        results = ops.optim_sgd(
+        first = use_momentum and not count
+        made = [ops.empty_like(p) for p in params] if first else buffers
+        self._run(
+            group,
+            (params, made),
             params,
             grads,
             buffers,
@@ -84,9 +88,6 @@ class SGD(Optimizer):
             use_momentum=use_momentum,
             first=not count,
         )
-        n = len(params)
-        if use_momentum and not count:
-            for p, buffer in zip(params, results[n:], strict=True):
+        if first:
+            for p, buffer in zip(params, made, strict=True):
                 self.state[p]["momentum_buffer"] = buffer
-            results = results[:n]
-        self._write(group, results, params, buffers)

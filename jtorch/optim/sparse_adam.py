@@ -20,6 +20,8 @@ class SparseAdam(Optimizer):
     Gradients must be sparse and parameters dense and real. ValueError or RuntimeError otherwise.
     """
 
+    _operation = "optim_sparse_adam"
+
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize}
         check_settings(defaults, ("lr",))
@@ -83,7 +85,9 @@ class SparseAdam(Optimizer):
         params, grads, states = zip(*rows, strict=True)
         moments = [[s[name] for s in states] for name in ("exp_avg", "exp_avg_sq")]
         beta1, beta2 = group["betas"]
-        results = ops.optim_sparse_adam(
+        self._run(
+            group,
+            (params, *moments),
             params,
             [g.indices[0] for g in grads],
             [g.values for g in grads],
@@ -92,4 +96,3 @@ class SparseAdam(Optimizer):
             *(beta1, beta2, float(group["eps"]), 1 - beta1**count, 1 - beta2**count),
             maximize=group["maximize"],
         )
-        self._write(group, results, params, *moments)
