@@ -176,11 +176,15 @@ def _stored(lib, m):
     return lib.load(file, weights_only=False)
 
 
+def _is_function(value):
+    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType))
+
+
 def copies(side, state):
     """Deep copies, pickles and reloaded states of a module do what it does."""
     m = side.module(state)
     others = [copy.deepcopy(m), _stored(side.lib, m), side.module(m.state_dict())]
-    if not any(isinstance(v, types.FunctionType) for c in m.modules() for v in vars(c).values()):
+    if not any(_is_function(v) for c in m.modules() for v in vars(c).values()):
         # Functions are pickled as names in torch, which is another library here.
         others.append(pickle.loads(pickle.dumps(m)))
     assigned = side.module()

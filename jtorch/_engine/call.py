@@ -283,7 +283,7 @@ def _follow(op, t, args):
         return
     shapes = [a for a in args if isinstance(a, Tensor) and a._aval.ndim == len(order)]
     flags = [is_channels_last(a._aval.shape, a.stride()) for a in shapes]
-    if op.channels_last(flags, len(order)):
+    if op.channels_last(flags, t._aval):
         set_strides(t, same_order_strides(t._aval.shape, order))
 
 

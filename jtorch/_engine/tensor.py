@@ -120,7 +120,7 @@ class Tensor(metaclass=TensorMeta):
         wanted = None if memory_format is None else getattr(memory_format, "order", None)
         shape = self._aval.shape
         strides = self.stride()
-        if self._aval.numel == 0:
+        if self._aval.numel == 0 and wanted is None:
             return True
         dims = range(len(shape) - 1, -1, -1)
         if wanted is not None:
@@ -167,8 +167,13 @@ class Tensor(metaclass=TensorMeta):
         """Change whether gradients are wanted, in place. Raises RuntimeError on non-leaf and
         non-floating tensors.
         """
-        if self.requires_grad == requires_grad:
+        if self.requires_grad is requires_grad:
             return self
+        if not isinstance(requires_grad, (bool, np.bool_)):
+            raise TypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
         if self._edge is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables."

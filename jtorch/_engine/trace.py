@@ -140,7 +140,7 @@ def _record_elsewhere(sig, operands):
         return _run_directly(sig, operands)
     if sig.device is devices.meta:
         made = [Value(o, META) for o in sig.outs]
-        return made[0] if sig.single else made[: sig.n_outs]
+        return made[0] if sig.single or (sig.guards and sig.n_outs == 1) else made[: sig.n_outs]
     state.trace = state.of(sig.device)
     return record(sig, [_moved(o, sig.device) for o in operands])
 

@@ -78,9 +78,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if type(data) is Tensor or (isinstance(data, Parameter) and type(data) is Parameter):
             return _make_subclass(cls, data, requires_grad)
         if not isinstance(data, Tensor):
-            raise TypeError(
-                f"Parameter data must be a Tensor, but got {type(data).__name__} instead"
-            )
+            raise AttributeError(f"'{type(data).__name__}' object has no attribute 'detach'")
         return _wrap_custom(data, requires_grad)
 
     def __deepcopy__(self, memo):

@@ -96,6 +96,7 @@ ELEMENTWISE = frozenset(
         "local_response_norm",
         "logical_not",
         "mse_loss",
+        "poisson_nll",
         "nan_to_num",
         "neg",
         "normalize_by",
@@ -115,19 +116,20 @@ ELEMENTWISE = frozenset(
 )
 
 
-def _first(flags, rank):
+def _first(flags, aval):
     return flags[:1] == [True]
 
 
-def _image(flags, rank):
-    return rank == 4 and _first(flags, rank)
+def _image(flags, aval):
+    return aval.ndim == 4 and _first(flags, aval)
 
 
-def _any(flags, rank):
-    return any(flags)
+def _convolved(flags, aval):
+    # Volumes in double precision are row-major: torch has another library for them.
+    return any(flags) and (aval.ndim == 4 or aval.dtype.itemsize <= 4)
 
 
-def _all(flags, rank):
+def _all(flags, aval):
     return all(flags)
 
 
@@ -152,7 +154,7 @@ CHANNELS_LAST = {
         "roll",
     ),
     _image: ("adaptive_avg_pool2d", "adaptive_max_pool", "avg_pool2d", "lp_pool", "max_unpool"),
-    _any: ("conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "convolution"),
+    _convolved: ("conv2d", "conv3d", "conv_transpose2d", "conv_transpose3d", "convolution"),
     _all: ("cat",),
 }
 _RULES = {name: rule for rule, names in CHANNELS_LAST.items() for name in names}

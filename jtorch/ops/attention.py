@@ -393,7 +393,8 @@ def _causal_mask(attn_mask, is_causal, dtype, key_padding_mask, need_weights):
     """The mask to add, and whether the causal one may stand in for it."""
     check(
         attn_mask is not None or not is_causal,
-        "Need attn_mask if specifying the is_causal hint.",
+        "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
+        "method `generate_square_subsequent_mask` to create this mask.",
     )
     if is_causal and key_padding_mask is None and not need_weights:
         return None, True

@@ -186,12 +186,13 @@ def batch_norm(
         return ops.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
     arguments = (input, weight, bias, running_mean, running_var, momentum, eps)
     out, *running = ops.batch_norm_train(*arguments)
-    _store_running(running_mean, running_var, running)
+    # A batch of nothing leaves the statistics as they are.
+    _store_running(running_mean, running_var, running, input.numel())
     return out
 
 
-def _store_running(running_mean, running_var, updated):
-    if updated:
+def _store_running(running_mean, running_var, updated, count=1):
+    if updated and count:
         # Through .data: torch does not count this write as a new version of the statistics.
         running_mean.data.copy_(updated[0].detach())
         running_var.data.copy_(updated[1].detach())
@@ -447,6 +448,7 @@ def local_response_norm(
         f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)",
         ValueError,
     )
+    check(size > 0, f"kernel size should be greater than zero, but got kH: {size} kW: 1")
     if not math.prod(input.shape):
         return input
     whole = jnp.issubdtype(input.dtype, jnp.integer)

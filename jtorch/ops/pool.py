@@ -495,7 +495,7 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 @composite("F")
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window, p = `norm_type`. `input` (N, C, D, H, W) or (C, D, H, W)."""
-    return ops.lp_pool(input, 3, float(norm_type), kernel_size, stride, ceil_mode)
+    return ops.lp_pool(input.contiguous(), 3, float(norm_type), kernel_size, stride, ceil_mode)
 
 
 # --- unpooling ------------------------------------------------------------------------

@@ -135,7 +135,7 @@ def adaptive_max_pool2d_with_indices(input, output_size, return_indices=False):
 @composite("F")
 def adaptive_max_pool3d_with_indices(input, output_size, return_indices=False):
     """Maxima over a grid of windows, and their positions in the flattened volume, int64."""
-    return ops.adaptive_max_pool(input, 3, output_size)
+    return ops.adaptive_max_pool(input.contiguous(), 3, output_size)
 
 
 @composite("F", name="adaptive_max_pool1d")
@@ -155,7 +155,7 @@ def F_adaptive_max_pool2d(input, output_size, return_indices=False):
 @composite("F", name="adaptive_max_pool3d")
 def F_adaptive_max_pool3d(input, output_size, return_indices=False):
     """Maxima over a grid of windows; with `return_indices` also their positions."""
-    out, index = ops.adaptive_max_pool(input, 3, output_size)
+    out, index = ops.adaptive_max_pool(input.contiguous(), 3, output_size)
     return (out, index) if return_indices else out
 
 

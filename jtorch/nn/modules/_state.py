@@ -11,6 +11,10 @@ from ..parameter import Parameter, is_lazy
 from ._hooks import _add, _WrappedHook
 
 _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
+_REPORT = (
+    "Please file an issue at "
+    "https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml to report this bug."
+)
 
 
 class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -63,13 +67,15 @@ class StateMixin:
     def get_extra_state(self):
         """State beyond parameters and buffers, to be saved; override with `set_extra_state`."""
         raise RuntimeError(
-            "Reached a code path in Module.get_extra_state() that should never be called."
+            "Reached a code path in Module.get_extra_state() that should never be called. "
+            + _REPORT
         )
 
     def set_extra_state(self, state):
         """Take back what `get_extra_state` gave; override both."""
         raise RuntimeError(
-            "Reached a code path in Module.set_extra_state() that should never be called."
+            "Reached a code path in Module.set_extra_state() that should never be called. "
+            + _REPORT
         )
 
     def _save_to_state_dict(self, destination, prefix, keep_vars):
@@ -167,7 +173,7 @@ class StateMixin:
             )
             return
         lazy = is_lazy(param)
-        if not lazy and param.dim() == 0 and value.dim() == 1:
+        if not lazy and param.dim() == 0 and value.dim() == 1 and value.numel() == 1:
             # checkpoints from before 0-dim tensors existed
             value = value[0]
         if not lazy and value.shape != param.shape:

@@ -30,14 +30,14 @@ class Unflatten(Module):
 
     def __init__(self, dim, unflattened_size):
         super().__init__()
+        if not isinstance(dim, (int, str)):
+            raise TypeError("invalid argument type for dim parameter")
+        self._require_tuple_int(unflattened_size)
         if isinstance(dim, str):
             raise NotImplementedError(
                 "torch.nn.Unflatten: named dimensions are not supported by jtorch; "
                 "give the dimension as an int"
             )
-        if not isinstance(dim, int):
-            raise TypeError("invalid argument type for dim parameter")
-        self._require_tuple_int(unflattened_size)
         self.dim = dim
         self.unflattened_size = unflattened_size
 

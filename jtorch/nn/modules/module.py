@@ -97,7 +97,22 @@ def _run_registration(hooks, module, name, value):
     return value
 
 
-def _parse_to(device=None, dtype=None, non_blocking=False, *, memory_format=None):
+_TO = ("device", "dtype", "non_blocking", "copy", "memory_format")
+
+
+def _check_to(args, kwargs):
+    if len(args) > 4:
+        raise TypeError(f"to() takes from 0 to 4 positional arguments but {len(args)} were given")
+    if not kwargs.keys() <= set(_TO):
+        got = [type(a).__name__ for a in args]
+        got += [f"{name}={type(value).__name__}" for name, value in kwargs.items()]
+        raise TypeError(
+            f"to() received an invalid combination of arguments - got ({', '.join(got)}, ), "
+            "but expected a device, a dtype or a tensor"
+        )
+
+
+def _parse_to(device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None):
     """The argument forms of `Module.to`, as (device, dtype, non_blocking, memory_format)."""
     if isinstance(device, Tensor):
         return device.device, device.dtype, non_blocking or bool(dtype), memory_format
@@ -395,6 +410,7 @@ class Module(HookMixin, StateMixin):
         """
         if "tensor" in kwargs:
             args = (kwargs.pop("tensor"), *args)
+        _check_to(args, kwargs)
         device, dtype, non_blocking, memory_format = _parse_to(*args, **kwargs)
         if dtype is not None:
             if not (dtype.is_floating_point or dtype.is_complex):

@@ -1,8 +1,10 @@
 """Transformer encoder and decoder (Vaswani et al. 2017)."""
 
 import copy
+import warnings
 
 from ..._engine.dtypes import get_default_dtype
+from ...autograd.grad_mode import is_grad_enabled
 from ...ops.registry import ops
 from .. import functional as F
 from ..init import xavier_uniform_
@@ -40,11 +42,34 @@ def _get_activation_fn(activation):
     raise RuntimeError(f"activation should be relu/gelu, not {activation}")
 
 
+def _why_not_nested(layer):
+    """torch's reason not to leave padding out of the computation, None when there is none."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return "encoder_layer was not TransformerEncoderLayer"
+    attention = layer.self_attn
+    for holds, reason in (
+        (layer.norm_first, "norm_first was True"),
+        (
+            not attention.batch_first,
+            "self_attn.batch_first was not True(use batch_first for better inference performance)",
+        ),
+        (not attention._qkv_same_embed_dim, "self_attn._qkv_same_embed_dim was not True"),
+        (attention.in_proj_bias is None, "self_attn was passed bias=False"),
+        (not layer.activation_relu_or_gelu, "activation_relu_or_gelu was not True"),
+        (layer.norm1.eps != layer.norm2.eps, "norm1.eps was not equal to encoder_layer.norm2.eps"),
+        (attention.num_heads % 2 == 1, "self_attn.num_heads is odd"),
+    ):
+        if holds:
+            return f"encoder_layer.{reason}"
+    return None
+
+
 class TransformerEncoder(Module):
     """`num_layers` copies of an encoder layer, then `norm` if given.
 
-    All copies start from the same weights, as in torch. `enable_nested_tensor` and `mask_check`
-    choose a faster way to the same values in torch and have no effect here.
+    All copies start from the same weights, as in torch. As in torch, too, padding at the ends of
+    sequences gives zeros in evaluation without gradients, where torch leaves it out of the
+    computation; `enable_nested_tensor` switches that off.
     """
 
     __constants__ = ["norm"]
@@ -57,8 +82,16 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
-        self.use_nested_tensor = False
+        self.use_nested_tensor = enable_nested_tensor
         self.mask_check = mask_check
+        reason = _why_not_nested(encoder_layer)
+        if enable_nested_tensor and reason is not None:
+            warnings.warn(
+                "enable_nested_tensor is True, but self.use_nested_tensor is False because "
+                f"{reason}",
+                stacklevel=2,
+            )
+            self.use_nested_tensor = False
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         """src as the layers take it; the shape stays. is_causal is a hint and needs `mask`."""
@@ -70,7 +103,24 @@ class TransformerEncoder(Module):
                 is_causal=bool(is_causal),
                 src_key_padding_mask=src_key_padding_mask,
             )
+        if mask is None and src_key_padding_mask is not None and self._leaves_padding_out(src):
+            output = _without_padding(output, src_key_padding_mask.logical_not())
         return output if self.norm is None else self.norm(output)
+
+    def _leaves_padding_out(self, src):
+        first = self.layers[0]
+        if not self.use_nested_tensor or first.training or src.dim() != 3:
+            return False
+        watched = is_grad_enabled() and (
+            src.requires_grad or any(p.requires_grad for p in first.parameters())
+        )
+        return not watched
+
+
+def _without_padding(output, kept):
+    """`output` (N, L, E) with zeros where `kept` (N, L) is false, if that is at the ends only."""
+    ends_only = (kept[:, 1:] <= kept[:, :-1]).all()
+    return output.masked_fill((~kept & ends_only).unsqueeze(-1), 0.0)
 
 
 class TransformerDecoder(Module):
