@@ -124,9 +124,12 @@ def _image(flags, aval):
     return aval.ndim == 4 and _first(flags, aval)
 
 
+_ONE_DNN = ("float32", "bfloat16", "float16", "complex64")
+
+
 def _convolved(flags, aval):
-    # Volumes in double precision are row-major: torch has another library for them.
-    return any(flags) and (aval.ndim == 4 or aval.dtype.itemsize <= 4)
+    # Volumes of double precision are row-major: torch has another library for them.
+    return any(flags) and (aval.ndim == 4 or aval.dtype.name in _ONE_DNN)
 
 
 def _all(flags, aval):

@@ -260,7 +260,7 @@ def _check_mask_shape(mask, rows, columns, batch_heads):
     expected = (rows, columns) if mask.ndim == 2 else (batch_heads, rows, columns)
     check(
         tuple(mask.shape) == expected,
-        f"The shape of the {mask.ndim}D attn_mask is {tuple(mask.shape)}, but should be "
+        f"The shape of the {mask.ndim}D attn_mask is torch.Size({list(mask.shape)}), but should be "
         f"{expected}.",
     )
     return mask.unsqueeze(0) if mask.ndim == 2 else mask

@@ -10,6 +10,7 @@ from .._engine import dtypes
 from .._engine.tensor import Tensor
 from .positions import type_name
 from .registry import DEFAULT, SAME, S, T, Ts, check, composite, op, ops
+from .safe import title
 
 # torch's kernels name C++ types in this one message.
 _C_NAMES = {
@@ -272,12 +273,15 @@ def linear(input: T, weight: T, bias: T | None = None):
         f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1]} and "
         f"{weight.shape[-1]}x{columns})",
     )
-    for other in (weight, bias):
+    for name, one, two in (("mat1", input, weight), ("self", bias, weight)):
         check(
-            other is None or input.dtype == other.dtype,
-            lambda other=other: (
-                f"expected m1 and m2 to have the same dtype, but got: {_c_name(input)} != "
-                f"{_c_name(other)}"
+            one is None or one.dtype == two.dtype,
+            lambda name=name, one=one, two=two: (
+                f"expected m1 and m2 to have the same dtype, but got: {_c_name(one)} != "
+                f"{_c_name(two)}"
+                if bias is None
+                else f"{name} and mat2 must have the same dtype, but got {title(one.dtype)} and "
+                f"{title(two.dtype)}"
             ),
         )
     contracting = ((input.ndim - 1,), (weight.ndim - 1,))

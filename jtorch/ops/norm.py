@@ -9,6 +9,7 @@ import numpy as np
 from jax import lax
 
 from .._engine import dtypes
+from .._engine.formats import channels_last, channels_last_3d
 from .registry import SAME, S, T, check, composite, op, ops
 from .safe import cast, title, widen
 from .spatial import expand
@@ -183,16 +184,27 @@ def batch_norm(
             f"{'running_var' if running_mean is not None else 'running_mean'} must be defined in "
             "evaluation mode",
         )
-        return ops.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
+        out = ops.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
+        return out if input.numel() else _placed_as(input, out)
     arguments = (input, weight, bias, running_mean, running_var, momentum, eps)
     out, *running = ops.batch_norm_train(*arguments)
-    # A batch of nothing leaves the statistics as they are.
-    _store_running(running_mean, running_var, running, input.numel())
+    if not input.numel():
+        # A batch of nothing leaves the statistics as they are.
+        return _placed_as(input, out)
+    _store_running(running_mean, running_var, running)
     return out
 
 
-def _store_running(running_mean, running_var, updated, count=1):
-    if updated and count:
+def _placed_as(input, out):
+    """An empty result in the memory format of the input."""
+    image = {4: channels_last, 5: channels_last_3d}.get(input.ndim)
+    if image is None or not input.is_contiguous(memory_format=image):
+        return out
+    return ops.clone(out, memory_format=image)
+
+
+def _store_running(running_mean, running_var, updated):
+    if updated:
         # Through .data: torch does not count this write as a new version of the statistics.
         running_mean.data.copy_(updated[0].detach())
         running_var.data.copy_(updated[1].detach())
@@ -270,7 +282,9 @@ def instance_norm(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not use_input_stats:
-        return ops.batch_norm_eval(input, weight, bias, running_mean, running_var, eps)
+        # Row-major, unlike the same of a batch norm.
+        dense = input.contiguous()
+        return ops.batch_norm_eval(dense, weight, bias, running_mean, running_var, eps)
     arguments = (input, weight, bias, running_mean, running_var, momentum, eps)
     out, *running = ops.instance_norm_train(*arguments)
     _store_running(running_mean, running_var, running)

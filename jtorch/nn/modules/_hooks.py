@@ -168,7 +168,9 @@ class _Boundary:
         if self.hooks:
             warnings.warn(
                 "Full backward hook is firing when gradients are computed with respect to module "
-                "outputs since no inputs require gradients.",
+                "outputs since no inputs require gradients. See "
+                "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
+                "#torch.nn.Module.register_full_backward_hook for more details.",
                 stacklevel=5,
             )
         empty = (None,) * self.n_inputs

@@ -116,6 +116,13 @@ class MultiheadAttention(Module):
         key_padding_mask (N, S) and attn_mask (L, S) or (N heads, L, S): True (or a number that
         is added to the scores) marks what is left out.
         """
+        key_padding_mask = F._canonical_mask(
+            key_padding_mask,
+            "key_padding_mask",
+            F._none_or_dtype(attn_mask),
+            "attn_mask",
+            query.dtype,
+        )
         swap = self.batch_first and query.dim() == 3
         if swap:
             query, key, value = _batch_second(query, key, value)

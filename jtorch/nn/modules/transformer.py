@@ -34,6 +34,14 @@ def _get_clones(module, n):
     return ModuleList([copy.deepcopy(module) for _ in range(n)])
 
 
+def _masks(padding, mask, name, dtype):
+    """The mask of padding and another one, both as masks to be added."""
+    padding = F._canonical_mask(
+        padding, "src_key_padding_mask", F._none_or_dtype(mask), name, dtype
+    )
+    return padding, F._canonical_mask(mask, name, None, "", dtype, check_other=False)
+
+
 def _get_activation_fn(activation):
     if activation == "relu":
         return F.relu
@@ -95,6 +103,7 @@ class TransformerEncoder(Module):
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         """src as the layers take it; the shape stays. is_causal is a hint and needs `mask`."""
+        src_key_padding_mask, mask = _masks(src_key_padding_mask, mask, "mask", src.dtype)
         output = src
         for layer in self.layers:
             output = layer(
@@ -208,6 +217,9 @@ class TransformerEncoderLayer(Module):
 
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
         """(L, N, d_model) -> (L, N, d_model)."""
+        src_key_padding_mask, src_mask = _masks(
+            src_key_padding_mask, src_mask, "src_mask", src.dtype
+        )
         masks = (src_mask, src_key_padding_mask)
         x = src
         if self.norm_first:
