@@ -434,6 +434,67 @@ nn.GroupNorm(2, 3)
 """,
 )
 
+SCENARIOS["gradients of convolutions"] = (
+    """
+x = torch.arange(50.0).reshape(1, 2, 5, 5).sin()
+w = torch.arange(54.0).reshape(3, 2, 3, 3).cos().requires_grad_()
+g = torch.arange(27.0).reshape(1, 3, 3, 3).sin()
+""",
+    """
+nn.grad.conv2d_input(x.shape, w, g)
+nn.grad.conv2d_weight(x, w.shape, g)
+nn.grad.conv2d_input(x.shape, w, g).requires_grad
+nn.grad.conv2d_weight(x, w.shape, g).requires_grad
+nn.grad.conv2d_input((1, 2, 5, 5), w, torch.ones(1, 3, 2, 2), stride=2)
+nn.grad.conv2d_input((1, 2, 5, 5), w, torch.ones(1, 3, 5, 5), padding=1)
+nn.grad.conv2d_weight(x, (4, 1, 3, 3), torch.ones(1, 4, 3, 3), groups=2)
+nn.grad.conv1d_input((1, 2, 5), w[0], torch.ones(1, 2, 3), 1, 0, 1, 1)
+nn.grad.conv1d_weight(x[0], (3, 5, 2), torch.ones(2, 3, 4))
+nn.grad.conv3d_input((1, 1, 3, 3, 3), torch.ones(1, 1, 2, 2, 2), torch.ones(1, 1, 2, 2, 2))
+nn.grad.conv3d_weight(torch.ones(1, 1, 3, 3, 3), (1, 1, 2, 2, 2), torch.ones(1, 1, 2, 2, 2))
+""",
+)
+SCENARIOS["less used"] = (
+    """
+F = nn.functional
+f = nn.quantized.FloatFunctional()
+x = torch.ones(2)
+""",
+    """
+f
+f.add(x, x)
+f.mul(x, x)
+f.add_scalar(x, 2)
+f.mul_scalar(x, 3)
+f.cat([x, x])
+f.add_relu(x, -3 * x)
+f.matmul(x, x)
+f(x)
+nn.LinearCrossEntropyOptions()
+nn.LinearCrossEntropyOptions(chunking_method="x")
+nn.LinearCrossEntropyOptions(chunking_method="aspect_ratio:0")
+nn.LinearCrossEntropyOptions(batch_chunk_size=0)
+nn.LinearCrossEntropyOptions(acc_policy="z")
+nn.LinearCrossEntropyOptions(acc_dtype=torch.int32)
+nn.LinearCrossEntropyLoss(3, 4, out_features=(2,))(torch.ones(4, 3), torch.zeros(4, 2).long())
+F.linear_cross_entropy(torch.ones(4, 3), torch.ones(3), torch.zeros(4).long())
+F.linear_cross_entropy(torch.ones(3), torch.ones(5, 2, 3), torch.zeros(2).long())
+F.linear_cross_entropy(torch.ones(4, 3), torch.ones(5, 3), torch.ones(4, 5) / 5, ignore_index=1)
+F._canonical_mask(torch.ones(2).bool(), "a", torch.float32, "b", torch.float32)
+F._canonical_mask(torch.ones(2).long(), "a", None, "b", torch.float32)
+F._none_or_dtype(3)
+F._none_or_dtype(x)
+F._get_softmax_dim("softmax", 3, 3)
+F._verify_batch_size((1, 3, 1))
+torch.empty(2, device="meta").to("cpu")
+torch.empty(2, device="meta").numpy()
+torch.ones(2).to("meta")
+torch.ones(2).copy_(torch.empty(2, device="meta"))
+torch.empty(2, device="meta").copy_(torch.ones(2))
+torch.ones(1, 4, 3, 3).to(memory_format=torch.channels_last).relu().stride()
+""",
+)
+
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_line_gives_the_same(name):
@@ -561,3 +622,11 @@ def test_encoders_and_padding(padding, batch_first, grad):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert program(jtorch) == pytest.approx(program(torch), abs=1e-5)
+
+
+@pytest.mark.parametrize("module", ("qat", "quantized", "quantizable", "intrinsic"))
+def test_quantised_layers_say_that_they_are_not_there(module):
+    absent = getattr(jtorch.nn, module)
+    assert not hasattr(absent, "Conv2d")
+    with pytest.raises(NotImplementedError, match=f"torch.nn.{module}.Conv2d is not supported"):
+        absent.Conv2d(1, 1, 1)
