@@ -463,8 +463,11 @@ def _cond(ins, outs, p):
 
 def _scan(ins, outs, p):
     body = _compile_closed(p["jaxpr"])
-    first, second = p["num_consts"], p["num_consts"] + p["num_carry"]
-    length, carries = p["length"], p["num_carry"]
+    # Told by the ranks, because versions of JAX name the counts differently: what runs along the
+    # loop has one dimension more outside of the body than inside.
+    carries = sum(o.ndim == b.ndim for o, b in zip(outs, p["jaxpr"].out_avals, strict=True))
+    second = sum(i.ndim == b.ndim for i, b in zip(ins, p["jaxpr"].in_avals, strict=True))
+    first, length = second - carries, p["length"]
     order = range(length - 1, -1, -1) if p["reverse"] else range(length)
     stacked = [(aval.shape, aval.dtype) for aval in outs[carries:]]
 
