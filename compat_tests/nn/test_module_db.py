@@ -18,9 +18,10 @@ DATABASE = "module"
 FEW = 6
 
 # What models are made of, compiled as whole traces.
-HOT = (
-    "Linear Conv2d BatchNorm2d LayerNorm Embedding MultiheadAttention GRU CrossEntropyLoss".split()
-)
+HOT = """
+Linear Conv2d BatchNorm2d LayerNorm Embedding MultiheadAttention GRU CrossEntropyLoss
+MultiLabelMarginLoss
+""".split()
 
 
 @pytest.fixture

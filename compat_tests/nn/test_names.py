@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import io
 import pkgutil
 import warnings
 from typing import TypeVar
@@ -157,3 +158,27 @@ def test_attributes_of_an_instance(name):
     assert got[1] == want[1]
     assert repr(ours) == repr(theirs)
     assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CLASSES)
+def test_whole_modules_go_from_library_to_library(name):
+    """torch.save writes a module with its class and attributes, not only its state."""
+    args, kwargs = _arguments(name)
+    translate = Translator()
+    made = {
+        torch: getattr(torch.nn, name)(*args, **kwargs),
+        jtorch: getattr(jtorch.nn, name)(*translate(args), **translate(kwargs)),
+    }
+    for writer, reader in ((torch, jtorch), (jtorch, torch)):
+        file = io.BytesIO()
+        writer.save(made[writer], file)
+        file.seek(0)
+        read = reader.load(file, weights_only=False)
+        assert type(read) is type(made[reader])
+        assert repr(read) == repr(made[reader])
+        assert set(vars(made[reader])) - _SECOND_REFERENCES <= set(vars(read))
+        for theirs, ours in zip(made[writer].parameters(), read.parameters(), strict=True):
+            lazy = writer.nn.parameter.is_lazy(theirs)
+            assert reader.nn.parameter.is_lazy(ours) == lazy
+            assert lazy or theirs.tolist() == ours.tolist()

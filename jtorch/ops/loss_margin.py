@@ -222,18 +222,14 @@ def triplet_margin_with_distance_loss(
 # --- multi-class forms ----------------------------------------------------------------
 
 
-def _rows(input, target, name=""):
-    """Input and target with a batch dimension."""
-    if input.ndim == 0:
-        input = lax.reshape(input, (1,))
+def _rows(input):
+    """The input with a batch dimension."""
     check(
-        input.ndim in (1, 2) and input.shape[-1] != 0,
-        f"{name}Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+        input.ndim <= 2 and 0 not in input.shape[-1:],
+        "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
         f"{list(input.shape)}",
     )
-    if input.ndim == 2:
-        return input, target
-    return lax.expand_dims(input, (0,)), lax.reshape(target, (1, *target.shape[1:]))
+    return input if input.ndim == 2 else lax.reshape(input, (1, input.size))
 
 
 @op(SAME, accepts="f", variants="p", grad_name="MultiMarginLossBackward0")
@@ -246,7 +242,7 @@ def multi_margin(
     reduction: str = "mean",
 ):
     """Mean over the wrong classes of max(0, margin - x[target] + x[class])^p, weighted."""
-    x, t = _rows(widen(input), target)
+    x = _rows(widen(input))
     check(
         target.size == x.shape[0] and target.ndim <= 1,
         "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
@@ -258,7 +254,7 @@ def multi_margin(
         weight is None or weight.shape == (count,),
         lambda: f"inconsistent weight size, expected {count} but got {list(weight.shape)}",
     )
-    t = lax.reshape(cast(t, jnp.int64), (x.shape[0],))
+    t = lax.reshape(cast(target, jnp.int64), (x.shape[0],))
     guard(jnp.any((t < 0) | (t >= count)), RuntimeError, "target out of range")
     own = lax.broadcasted_iota(jnp.int64, x.shape, 1) == expand(t, 2, 0)
     right = jnp.sum(select(own, x, 0.0), 1, keepdims=True)
@@ -300,10 +296,8 @@ def multilabel_margin(input: T, target: T, reduction: str = "mean"):
         target.shape == input.shape,
         f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}",
     )
-    x, t = _rows(widen(input), target, "multilabel_margin_loss")
-    if input.ndim <= 1:
-        t = lax.reshape(target, x.shape)
-    t = cast(t, jnp.int64)
+    x = _rows(widen(input))
+    t = lax.reshape(cast(target, jnp.int64), x.shape)
     count = x.shape[1]
     guard(jnp.any((t < -1) | (t >= count)), RuntimeError, "target out of range")
     # The labels of a row end at its first negative entry.

@@ -271,8 +271,12 @@ class RNNBase(Module):
                 parts.append(f"{name}={value}")
         return ", ".join(parts)
 
+    def __getstate__(self):
+        # torch finds the weights in a second place.
+        return {**super().__getstate__(), "_flat_weights": self._flat_weights}
+
     def __setstate__(self, state):
-        super().__setstate__(state)
+        super().__setstate__({k: v for k, v in state.items() if k != "_flat_weights"})
         self.__dict__.setdefault("proj_size", 0)
 
 
