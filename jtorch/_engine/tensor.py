@@ -614,6 +614,23 @@ def _writable_chain(t, view, st):
     return view.chain
 
 
+def swap(a, b):
+    """Let each of two tensors be what the other was: contents, history, class and attributes.
+
+    Raises RuntimeError when a tensor is what a node of the graph accumulates gradients into.
+    """
+    for t in (a, b):
+        if t._meta is not None and t._meta.accumulate is not None:
+            raise RuntimeError(
+                "Trying to swap a tensor whose AccumulateGrad node is part of a graph; this would "
+                "break its gradient"
+            )
+    for name in ("_st", "_view", "_aval", "_edge", "_rg", "_meta", "_vc", "__dict__", "__class__"):
+        mine, theirs = getattr(a, name), getattr(b, name)
+        setattr(a, name, theirs)
+        setattr(b, name, mine)
+
+
 def copied_storage(t, storage):
     """What `t` is of its own storage, of another storage with the same layout; without history."""
     s = _share(t)
