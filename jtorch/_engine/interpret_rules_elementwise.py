@@ -132,6 +132,13 @@ def _pow(ins, outs, p):
     return lambda a, b: np.power(a, b.astype(dtype))
 
 
+@elementwise("one_minus_square")
+def _one_minus_square(ins, outs, p):
+    """1 - x**2, which JAX from 0.11 on has as a primitive of its own."""
+    one = ins[0].dtype.type(1)
+    return lambda a: one - a * a
+
+
 @elementwise("integer_pow")
 def _integer_pow(ins, outs, p):
     exponent = int(p["y"])
@@ -366,6 +373,7 @@ def _convert_real(source: np.dtype, target: np.dtype) -> Callable:
 def _float_to_int(source: np.dtype, target: np.dtype) -> Callable:
     """Truncate towards zero; out of range goes to the nearest end, nan to 0."""
     info = np.iinfo(target)
+    most, least, zero = (target.type(n) for n in (info.max, info.min, 0))
     widen = source.itemsize < 4
     wide = np.dtype(np.float32) if widen else source
     # Both powers of two (or -1): exact in every float type from float32 on.
@@ -380,7 +388,7 @@ def _float_to_int(source: np.dtype, target: np.dtype) -> Callable:
         out = a.astype(target)
         if good.all():
             return out
-        fixed = np.where(a >= above, info.max, np.where(a < 0, info.min, 0)).astype(target)
+        fixed = np.where(a >= above, most, np.where(a < 0, least, zero))
         return np.where(good, out, fixed)
 
     return convert
