@@ -128,6 +128,7 @@ from . import (
     sparse,
     special,
     storage,
+    testing,
     types,
     utils,
     xpu,
