@@ -267,6 +267,12 @@ m = nn.LazyLinear(3)
     """
 m
 m.weight.shape
+m.weight + 1
+1.0 * m.weight
+m.weight @ torch.ones(2)
+m.weight.double().dtype
+nn.LazyBatchNorm1d().half().double()(torch.ones(2, 3).double()).dtype
+[str(b.device) for b in nn.LazyBatchNorm1d().to("meta").buffers()]
 m.has_uninitialized_params()
 nn.parameter.is_lazy(m.weight)
 copy.deepcopy(m)

@@ -78,6 +78,7 @@ def _coerce(op, a, position):
     `__index__`.
     """
     if isinstance(a, Tensor):
+        a._check_usable(op)
         return a
     if isinstance(a, (np.generic, np.ndarray)) and a.ndim == 0:
         return a.item()

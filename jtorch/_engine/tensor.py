@@ -289,6 +289,9 @@ class Tensor(metaclass=TensorMeta):
         meta.post_hooks = {} if meta.post_hooks is None else meta.post_hooks
         return tape.HookHandle(meta.post_hooks, hook)
 
+    def _check_usable(self, op):
+        """Raise in subclasses whose instances are no operands of the operation."""
+
     # ---- data ----
 
     def _array(self, reason="value"):

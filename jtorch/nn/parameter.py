@@ -109,10 +109,7 @@ register_plain(Parameter)
 class UninitializedTensorMixin:
     """A tensor whose shape is not known yet; `materialize` gives it one."""
 
-    _allowed = frozenset(
-        "__hash__ __get__ __set__ __repr__ size copy_ is_complex is_floating_point half float "
-        "double char short int long cuda cpu to get_device requires_grad_ detach detach_".split()
-    )
+    _allowed = ("to_copy", "copy")
 
     def materialize(self, shape, device=None, dtype=None):
         """Allocate uninitialised data of `shape` and become an ordinary parameter or buffer."""
@@ -146,16 +143,16 @@ class UninitializedTensorMixin:
     def __reduce_ex__(self, protocol):
         return self.__class__, (self.requires_grad,)
 
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        if getattr(func, "__name__", "") in cls._allowed:
-            return super().__torch_function__(func, types, args, kwargs or {})
-        raise ValueError(
-            f"Attempted to use an uninitialized parameter in {func}. This error happens when you "
-            "are using a `LazyModule` or explicitly manipulating "
-            f"`torch.nn.parameter.{cls.__name__}` objects. When using LazyModules Call `forward` "
-            "with a dummy batch to initialize the parameters before calling torch functions"
-        )
+    def _check_usable(self, op):
+        if op.name not in self._allowed:
+            name = type(self).__name__
+            raise ValueError(
+                "Attempted to use an uninitialized parameter in "
+                f"<method '{op.name}' of 'torch._C.TensorBase' objects>. This error happens when "
+                "you are using a `LazyModule` or explicitly manipulating "
+                f"`torch.nn.parameter.{name}` objects. When using LazyModules Call `forward` with "
+                "a dummy batch to initialize the parameters before calling torch functions"
+            )
 
 
 def is_lazy(param):

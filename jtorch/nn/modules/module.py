@@ -10,7 +10,7 @@ from ..._engine.dtypes import dtype as DType
 from ..._engine.tensor import Tensor
 from ...autograd import no_grad
 from ...ops.registry import ops
-from ..parameter import Buffer, Parameter
+from ..parameter import Buffer, Parameter, is_lazy
 from . import _hooks
 from ._hooks import (
     HookMixin,
@@ -349,7 +349,11 @@ class Module(HookMixin, StateMixin):
                     param.grad = grad_applied.requires_grad_(grad.requires_grad)
         for key, buf in self._buffers.items():
             if buf is not None:
-                self._buffers[key] = fn(buf)
+                applied = fn(buf)
+                if is_lazy(buf):
+                    # A conversion leaves the buffer as it is: without a shape.
+                    applied.__class__ = type(buf)
+                self._buffers[key] = applied
         return self
 
     def apply(self, fn):
