@@ -123,7 +123,6 @@ def run(device, nodes, values, inputs, scalars, guards, reason):
             _forget_one()
     program.seen += 1
     nodes.clear()
-    where = stats.user_location()
     executable = None
     if settings.tier != "cold":
         arrays = list(map(_array, inputs))
@@ -137,6 +136,8 @@ def run(device, nodes, values, inputs, scalars, guards, reason):
         _run_cold(program, device, values, inputs, scalars)
     else:
         _run_hot(executable, device, values, inputs, arrays, scalars)
+    # After the dispatch, which need not wait for it.
+    where = stats.user_location()
     stats.flush(reason, where, len(key), "cold" if executable is None else "hot")
     if guards:
         unchecked.append(([v.array for v, *_ in guards], [rest for _, *rest in guards]))
@@ -230,8 +231,6 @@ def _scalar_array(number, a):
 
 def _run_hot(executable, device, values, inputs, arrays, scalars):
     started = time.perf_counter()
-    if len(_in_flight) >= MAX_IN_FLIGHT:
-        _in_flight.popleft().block_until_ready()
     if np.ndarray in map(type, arrays):
         for i, a in enumerate(arrays):
             if a.__class__ is np.ndarray:
@@ -240,6 +239,8 @@ def _run_hot(executable, device, values, inputs, arrays, scalars):
     for i, array in zip(executable.outputs, outs):
         values[i].array = array
     _in_flight.append(outs[-1])
+    if len(_in_flight) > MAX_IN_FLIGHT:
+        _in_flight.popleft().block_until_ready()
     stats.spent("hot", time.perf_counter() - started)
 
 
