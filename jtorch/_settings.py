@@ -4,6 +4,7 @@ import importlib
 import os
 import pathlib
 import types
+import warnings
 
 from ._engine import device as devices
 from ._engine import dtypes
@@ -139,10 +140,16 @@ def get_float32_matmul_precision():
 def set_float32_matmul_precision(precision):
     """Set the precision of float32 matrix products: "highest", "high" or "medium".
 
-    The CPU always uses the highest.
+    The CPU always uses the highest. Anything else is warned about and has no effect.
     """
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"{precision} is not one of 'highest', 'high', or 'medium'")
+        warnings.warn(
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current "
+            "setFloat32MatmulPrecision call has no effect.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return
     _threads["precision"] = precision
 
 

@@ -5,6 +5,7 @@ calls over to `__torch_function__` of subclasses, so that there is nothing to ov
 import contextlib
 
 from ._engine.tensor import Tensor
+from .nn.parameter import Parameter
 
 __all__ = [
     "DisableTorchFunction",
@@ -18,8 +19,12 @@ __all__ = [
 
 def _overrides(value):
     """True when a value's class has a `__torch_function__` of its own."""
-    own = getattr(type(value), "__torch_function__", None)
-    return own is not None and own is not _disabled_torch_function_impl
+    if type(value) in (Tensor, Parameter):
+        return False
+    return getattr(type(value), "__torch_function__", None) not in (
+        None,
+        _disabled_torch_function_impl,
+    )
 
 
 def has_torch_function(relevant_args):

@@ -197,7 +197,7 @@ def set_default_dtype(d):
     type.
     """
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+        raise TypeError("only floating-point types are supported as the default type")
     _default[0] = d
 
 

@@ -373,8 +373,9 @@ def _check_grad(tensor, value):
         raise RuntimeError("can't assign Variable as its own grad")
     if value._aval.shape != tensor._aval.shape:
         raise RuntimeError(
-            f"assigned grad has data of a different size: expected {list(tensor.shape)}, got "
-            f"{list(value.shape)}"
+            f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+            f"'{list(tensor.shape)}'. Please ensure that the gradient and the tensor are the same "
+            "size"
         )
     if value._aval.dtype is not tensor._aval.dtype:
         raise RuntimeError(

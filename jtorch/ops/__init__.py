@@ -7,7 +7,7 @@ then Tensor gets its methods and operators.
 import importlib
 import pkgutil
 
-from . import namespaces, operators
+from . import attributes, namespaces, operators
 from .namespaces import load_library
 from .registry import entries, ops, public
 
@@ -19,6 +19,7 @@ operators.attach_methods()
 operators.attach_reflected()
 operators.attach_operators()
 operators.attach_protocols()
+attributes.attach()
 
 loaded_libraries = set()
 

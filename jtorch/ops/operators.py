@@ -290,10 +290,12 @@ def _array_wrap(self, array, *context):
     return ops.from_numpy(array)
 
 
-def _matrix_transpose(self):
+def _matrix_transpose(self, name="mT"):
+    if self._aval.ndim == 0:
+        return self
     if self._aval.ndim < 2:
         raise RuntimeError(
-            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got "
             f"{self._aval.ndim}-D tensor."
         )
     return ops.transpose(self, -2, -1)
@@ -306,13 +308,25 @@ def _transposed(self):
 
 
 def _adjoint(self):
-    return _matrix_transpose(self).conj() if self.dtype.is_complex else _matrix_transpose(self)
+    turned = _matrix_transpose(self, "mH")
+    return turned.conj() if self.dtype.is_complex else turned
+
+
+def _hermitian(self):
+    ndim = self._aval.ndim
+    if ndim not in (0, 2):
+        advice = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{advice}"
+        )
+    turned = _transposed(self)
+    return turned.conj() if self.dtype.is_complex else turned
 
 
 PROPERTIES = {
     "T": _transposed,
     "mT": _matrix_transpose,
-    "H": lambda self: _transposed(self).conj() if self.dtype.is_complex else _transposed(self),
+    "H": _hermitian,
     "mH": _adjoint,
     "real": lambda self: ops.real(self),
     "imag": lambda self: ops.imag(self),
@@ -331,7 +345,6 @@ PROPERTIES = {
     "is_ipu": lambda self: False,
     "is_maia": lambda self: False,
     "is_mtia": lambda self: False,
-    "names": lambda self: (None,) * self.ndim,
     "name": lambda self: None,
     "volatile": lambda self: False,
 }

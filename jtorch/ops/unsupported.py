@@ -3,7 +3,6 @@
 from .registry import composite
 
 _QUANTISED = "use floating-point tensors"
-_NAMED = "use positions of dimensions"
 _LIBRARY = "use the function of torch or torch.nn.functional without the prefix, which XLA compiles"
 _STATISTICS = "use torch.nn.functional.batch_norm; statistics are shared by jax.sharding"
 _SCRIPT = "programs are recorded as they run; use torch.compile or jtorch.to_jax"
@@ -96,9 +95,6 @@ FUNCTIONS = {
 METHODS = {
     "ipu": "use Tensor.to with a device that JAX has",
     "mtia": "use Tensor.to with a device that JAX has",
-    "rename": _NAMED,
-    "refine_names": _NAMED,
-    "align_to": _NAMED,
     "to_mkldnn": "tensors are laid out by XLA",
     "to_padded_tensor": "pad with torch.nn.utils.rnn.pad_sequence",
 }
