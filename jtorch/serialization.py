@@ -101,26 +101,30 @@ def save(
         )
     # All of the object is pickled before the file is touched: what cannot be pickled leaves an
     # older file alone.
-    records = Records()
     pickled = io.BytesIO()
     if not _use_new_zipfile_serialization:
         _legacy_files.save(obj, pickled, pickle_module, pickle_protocol)
         with _opened_for_writing(f) as file:
             file.write(pickled.getvalue())
         return
+    records = Records()
     pickler_class(pickle_module)(pickled, records, pickle_protocol).dump(obj)
     with _opened_for_writing(f) as file:
         writer = ArchiveWriter(file, _archive_name(f))
-        writer.write("data.pkl", pickled.getvalue())
-        writer.write(".format_version", b"1")
-        writer.write(".storage_alignment", b"64")
-        if not _disable_byteorder_record:
-            writer.write("byteorder", sys.byteorder.encode())
-        for key, (tensor, _) in enumerate(records.entries):
-            data = _stored.storage_array(tensor)
-            writer.write(f"data/{key}", bytes(data.nbytes) if skip_data.active else data)
-        writer.write("version", _FORMAT_VERSION)
-        writer.close()
+        _write_records(writer, pickled.getvalue(), records, not _disable_byteorder_record)
+
+
+def _write_records(writer, pickled, records, says_byteorder):
+    writer.write("data.pkl", pickled)
+    writer.write(".format_version", b"1")
+    writer.write(".storage_alignment", b"64")
+    if says_byteorder:
+        writer.write("byteorder", sys.byteorder.encode())
+    for key, (tensor, _) in enumerate(records.entries):
+        data = _stored.storage_array(tensor)
+        writer.write(f"data/{key}", bytes(data.nbytes) if skip_data.active else data)
+    writer.write("version", _FORMAT_VERSION)
+    writer.close()
 
 
 def _is_path(f):

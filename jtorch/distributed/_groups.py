@@ -1,7 +1,6 @@
 """Process groups of one process: the default group, groups made from it, who is in them."""
 
 import os
-import urllib.parse
 
 from .._engine import device as devices
 
@@ -206,18 +205,18 @@ def init_process_group(
 
 
 def _rendezvous(init_method, rank, world_size):
-    parts = urllib.parse.urlparse(init_method)
-    query = dict(urllib.parse.parse_qsl(parts.query))
+    scheme, _, rest = init_method.partition("://")
+    query = dict(part.split("=", 1) for part in rest.partition("?")[2].split("&") if "=" in part)
     rank = int(query.get("rank", rank))
     world_size = int(query.get("world_size", world_size))
-    if parts.scheme == "env":
+    if scheme == "env":
         return _from_environment(rank, world_size)
-    if parts.scheme not in ("tcp", "file"):
-        raise RuntimeError(f"No rendezvous handler for {parts.scheme}://")
+    if scheme not in ("tcp", "file"):
+        raise RuntimeError(f"No rendezvous handler for {scheme}://")
     for what, value in (("rank", rank), ("world size", world_size)):
         if value < 0:
             raise ValueError(
-                f"Error initializing torch.distributed using {parts.scheme}:// rendezvous: "
+                f"Error initializing torch.distributed using {scheme}:// rendezvous: "
                 f"{what} parameter missing"
             )
     return rank, world_size
