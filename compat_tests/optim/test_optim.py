@@ -2,7 +2,6 @@
 
 import copy
 import importlib
-import warnings
 
 import numpy as np
 import pytest
@@ -406,38 +405,6 @@ def test_own_optimizer():
     assert seen[0][1:] == seen[1][1:]
     for a, b in zip(seen[0][0], seen[1][0]):
         np.testing.assert_allclose(b, a, rtol=2e-5)
-
-
-def _average(lib, decay):
-    lib.manual_seed(0)
-    model = lib.nn.Sequential(lib.nn.Linear(2, 3), lib.nn.BatchNorm1d(3), lib.nn.Linear(3, 1))
-    utils = lib.optim.swa_utils
-    options = {} if decay is None else {"multi_avg_fn": utils.get_ema_multi_avg_fn(decay)}
-    mean = utils.AveragedModel(model, **options)
-    opt = lib.optim.SGD(model.parameters(), lr=0.1)
-    scheduler = utils.SWALR(opt, swa_lr=0.02, anneal_epochs=3)
-    rates = []
-    data = lib.linspace(-1, 1, 16).reshape(8, 2)
-    for _ in range(5):
-        opt.zero_grad()
-        (model(data) ** 2).mean().backward()
-        opt.step()
-        mean.update_parameters(model)
-        scheduler.step()
-        rates += scheduler.get_last_lr()
-    utils.update_bn([data, data + 1], mean)
-    return rates, [v.double().tolist() for v in mean.state_dict().values()]
-
-
-@pytest.mark.parametrize("decay", [None, 0.9])
-def test_averages(decay):
-    """AveragedModel, update_bn and SWALR."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        want, got = _average(torch, decay), _average(jtorch, decay)
-    np.testing.assert_allclose(got[0], want[0])
-    for a, b in zip(want[1], got[1]):
-        np.testing.assert_allclose(b, a, rtol=2e-4, atol=1e-5)
 
 
 def test_from_optax():

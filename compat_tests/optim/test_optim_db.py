@@ -247,3 +247,19 @@ def test_few_nodes(name):
         trace.step_boundary = boundary
     assert len(counted) == 1
     assert counted[0] <= 20
+
+
+# LBFGS is left out: torch itself cannot go on with one that was pickled.
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("first, second", [LIBS, LIBS[::-1]], ids=["from torch", "to torch"])
+def test_pickled_whole(name, first, second, tmp_path):
+    """An optimiser saved as an object, parameters and all, goes on in the other library."""
+    begun = Run(first, name, max((o for n, o in CASES if n == name), key=len)).go(3)
+    first.save(begun.optimizer, tmp_path / "optimizer.pt")
+    continued = Run(second, name, {})
+    continued.optimizer = second.load(tmp_path / "optimizer.pt", weights_only=False)
+    continued.params = continued.optimizer.param_groups[0]["params"]
+    continued.rng = np.random.default_rng(5)
+    begun.rng = np.random.default_rng(5)
+    for a, b in zip(begun.go(3).values(), continued.go(3).values()):
+        np.testing.assert_allclose(b, a, rtol=tolerance(name, "float32"), atol=1e-6)

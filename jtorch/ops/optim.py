@@ -575,6 +575,12 @@ def optim_sparse_adam(
     return tuple(x for column in zip(*made, strict=True) for x in column)
 
 
+@op(SAME, variants="p")
+def optim_lerp(starts: Ts, ends: Ts, weight: S, *, low: bool):
+    """Each start moved towards its end; `low`: the weight is below one half."""
+    return tuple(_lerp(a, b, weight, low) for a, b in zip(starts, ends, strict=True))
+
+
 @op(SAME, variants="p w")
 def optim_add(params: Ts, directions: Ts, scale: S):
     """params + scale directions."""

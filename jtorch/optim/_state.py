@@ -126,7 +126,8 @@ class ParamState(dict):
         return repr(self.copy())
 
     def __reduce__(self):
-        return ParamState, (self.export(),)
+        # a plain dict, which torch can read; the next step makes it a ParamState again
+        return dict, (self.export(),)
 
     def __deepcopy__(self, memo):
         return ParamState({k: _copy_value(v) for k, v in self.export().items()})

@@ -1,10 +1,10 @@
-"""Adam and AdamW."""
+"""Adam."""
 
 from .._engine.tensor import Tensor
 from ._check import num
 from .optimizer import Optimizer, is_low
 
-__all__ = ["Adam", "AdamW"]
+__all__ = ["Adam"]
 
 
 def _check_tensor(name, value, foreach):
@@ -72,42 +72,3 @@ class Adam(Optimizer):
             "amsgrad": group["amsgrad"],
         }
         return operands, attributes
-
-
-class AdamW(Adam):
-    """Adam with weight decay of the parameters themselves (Loshchilov and Hutter 2017)."""
-
-    def __init__(
-        self,
-        params,
-        lr=1e-3,
-        betas=(0.9, 0.999),
-        eps=1e-8,
-        weight_decay=1e-2,
-        amsgrad=False,
-        *,
-        maximize=False,
-        foreach=None,
-        capturable=False,
-        differentiable=False,
-        fused=None,
-    ):
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-        )
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group["decoupled_weight_decay"] = True

@@ -30,17 +30,27 @@ def _check_decay(decay):
         )
 
 
+def _move(means, values, weight):
+    """Move averages towards values, all in one operation. Returns the pairs of integers, which are
+    left.
+    """
+    pairs = list(zip(means, values, strict=True))
+    floats = [(m, v) for m, v in pairs if m.is_floating_point() or m.is_complex()]
+    if floats:
+        moved = ops.optim_lerp(*zip(*floats, strict=True), weight, low=abs(weight) < 0.5)
+        for (mean, _), new in zip(floats, moved, strict=True):
+            mean._set_data(new)
+    return [(m, v) for m, v in pairs if not (m.is_floating_point() or m.is_complex())]
+
+
 def get_ema_multi_avg_fn(decay=0.999):
     """A function that moves lists of averages towards lists of parameters."""
     _check_decay(decay)
 
     @no_grad()
     def ema_update(ema_param_list, current_param_list, _):
-        for ema, current in zip(ema_param_list, current_param_list, strict=True):
-            if ema.is_floating_point() or ema.is_complex():
-                ema.lerp_(current, 1 - decay)
-            else:
-                ema.copy_(ema * decay + current * (1 - decay))
+        for ema, current in _move(ema_param_list, current_param_list, 1 - decay):
+            ema.copy_(ema * decay + current * (1 - decay))
 
     return ema_update
 
@@ -50,11 +60,9 @@ def get_swa_multi_avg_fn():
 
     @no_grad()
     def swa_update(averaged_param_list, current_param_list, num_averaged):
-        for mean, current in zip(averaged_param_list, current_param_list, strict=True):
-            if mean.is_floating_point() or mean.is_complex():
-                mean.lerp_(current, 1 / (float(num_averaged) + 1))
-            else:
-                mean.add_((current - mean) / (num_averaged + 1))
+        weight = 1 / (float(num_averaged) + 1)
+        for mean, current in _move(averaged_param_list, current_param_list, weight):
+            mean.copy_(mean + (current - mean) / (num_averaged + 1))
 
     return swa_update
 
@@ -78,6 +86,16 @@ def get_swa_avg_fn():
         return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
 
     return swa_update
+
+
+def _take(target, source):
+    """`target.copy_(source)`, without a copy where both are alike: contents are never written
+    over.
+    """
+    if target._aval is source._aval:
+        target._set_data(source)
+    else:
+        target.copy_(source)
 
 
 class AveragedModel(Module):
@@ -113,7 +131,7 @@ class AveragedModel(Module):
         seen = int(self.n_averaged)
         if seen == 0:
             for mean, value in zip(means, values, strict=True):
-                mean.copy_(value)
+                _take(mean, value)
         elif self.multi_avg_fn is not None:
             self.multi_avg_fn(means, values, self.n_averaged)
         elif self.avg_fn is not None:
@@ -123,7 +141,7 @@ class AveragedModel(Module):
             get_swa_multi_avg_fn()(means, values, seen)
         if not self.use_buffers:
             for ours, theirs in zip(self.module.buffers(), model.buffers(), strict=False):
-                ours.detach().copy_(theirs.detach().to(ours.device))
+                _take(ours.detach(), theirs.detach().to(ours.device))
         self.n_averaged += 1
 
 
@@ -159,17 +177,17 @@ class SWALR(LRScheduler):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                f"anneal_strategy must by one of 'cos' or 'linear', instead got {anneal_strategy}"
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
             )
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
-        self._anneal_func_type = anneal_strategy
+        self._anneal_strategy = anneal_strategy
         self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)
 
     def _share(self, t):
         """How much of the way is done at time t in [0, 1]."""
-        return t if self._anneal_func_type == "linear" else (1 - math.cos(math.pi * t)) / 2
+        return t if self._anneal_strategy == "linear" else (1 - math.cos(math.pi * t)) / 2
 
     def get_lr(self):
         """The next rates, from the current ones."""
