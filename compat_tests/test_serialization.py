@@ -4,12 +4,14 @@ hostile files are refused.
 
 import collections
 import copy
+import importlib
 import io
 import os
 import pickle
 import pickletools
 import random
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -244,6 +246,32 @@ def test_classes_have_the_same_names_in_files():
         data = saved(writer, [given[place] for place in common])
         for place, cls in zip(common, loaded(reader, data, weights_only=False), strict=True):
             assert cls is found[place], place
+
+
+def modules_with_hooks(lib):
+    """Modules whose pickles hold hooks, or others' modules."""
+    linear, utils = lib.nn.Linear, lib.nn.utils
+    prune = importlib.import_module(f"{lib.__name__}.nn.utils.prune")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return [
+            lib.nn.DataParallel(linear(2, 1)),
+            prune.l1_unstructured(linear(2, 2), "weight", 1),
+            utils.spectral_norm(linear(2, 2)).eval(),
+            utils.weight_norm(linear(2, 2)),
+            lib.nn.SyncBatchNorm(2).eval(),
+        ]
+
+
+@pytest.mark.parametrize("writer, reader", [(torch, jtorch), (jtorch, torch)])
+def test_modules_with_hooks(writer, reader):
+    for module in modules_with_hooks(writer):
+        after = loaded(reader, saved(writer, module), weights_only=False)
+        np.testing.assert_allclose(
+            after(reader.ones(1, 2)).detach().numpy(),
+            module(writer.ones(1, 2)).detach().numpy(),
+            rtol=1e-5,
+        )
 
 
 def test_memory_formats():
