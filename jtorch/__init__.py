@@ -118,6 +118,7 @@ from . import (
     linalg,
     masked,
     mps,
+    nested,
     nn,
     onnx,
     optim,
@@ -157,7 +158,7 @@ from .random import (
     seed,
     set_rng_state,
 )
-from . import _ops, _quantised, hub, serialization, torch_version
+from . import _C, _ops, _quantised, hub, serialization, torch_version
 from .serialization import load, save
 from ._alias import install, uninstall
 
