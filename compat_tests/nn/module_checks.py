@@ -19,7 +19,12 @@ from compat_tests.opinfo.translate import Missing, Translator
 STAGES = ("forward", "grad", "gradgrad")
 
 _FORMATS = {4: ("contiguous_format", "channels_last"), 5: ("contiguous_format", "channels_last_3d")}
-_DOUBLE = {"float32": "double", "float16": "double", "bfloat16": "double", "complex64": "cdouble"}
+_DOUBLE = {
+    torch.bfloat16: torch.float64,
+    torch.float16: torch.float64,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
 
 
 class Side:
@@ -385,19 +390,17 @@ def _evaluated(side, state, order):
 
 def _exact(side, state, order):
     """torch's evaluation in double precision; None where it is that already."""
-    wide = _DOUBLE.get(str(side.dtype).removeprefix("torch."))
+    wide = _DOUBLE.get(side.dtype)
     if wide is None:
         return None
 
     def widened(t):
-        if not t.is_floating_point() and not t.is_complex():
+        if t.dtype not in _DOUBLE:
             return t
-        return getattr(t.detach(), wide)().requires_grad_(t.requires_grad)
+        return t.detach().to(_DOUBLE[t.dtype]).requires_grad_(t.requires_grad)
 
     side = side.with_inputs(widened)
-    m = getattr(side.module(state), "double" if wide == "double" else "cdouble", lambda: None)()
-    if m is None:
-        return None
+    m = side.module(state).to(wide)
     arguments = (side.inputs, side.named_inputs, list(m.parameters()))
     return evaluate(torch, lambda: (side.call(m), list(m.buffers())), arguments, order)
 

@@ -4,7 +4,10 @@ import math
 import warnings
 
 from .._engine.tensor import Tensor
-from ..ops.registry import ops
+from ..ops.activation import implicit_dim
+from ..ops.attention import as_float_mask
+
+_get_softmax_dim = implicit_dim
 
 
 def _none_or_dtype(input):
@@ -23,28 +26,14 @@ def _canonical_mask(mask, mask_name, other_type, other_name, target_type, check_
     """
     if mask is None:
         return None
-    floating = mask.dtype.is_floating_point
-    if not floating and mask.dtype.kind != "b":
-        raise AssertionError(f"only bool and floating types of {mask_name} are supported")
+    added = as_float_mask(mask, target_type, mask_name)
     if check_other and other_type not in (None, mask.dtype):
         warnings.warn(
             f"Support for mismatched {mask_name} and {other_name} is deprecated. "
             "Use same type for both instead.",
             stacklevel=2,
         )
-    return (
-        mask if floating else ops.zeros_like(mask, dtype=target_type).masked_fill_(mask, -math.inf)
-    )
-
-
-def _get_softmax_dim(name, ndim, stacklevel):
-    """The dimension of a softmax that was given none, with a warning."""
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
-        "dim=X as an argument.",
-        stacklevel=stacklevel,
-    )
-    return 0 if ndim in (0, 1, 3) else 1
+    return added
 
 
 def _verify_batch_size(size):

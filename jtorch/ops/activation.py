@@ -78,16 +78,18 @@ def log_softmax(input: T, dim: Dim, dtype: DType = None):
     return _along(log_softmax_of, input, dim, dtype, "log_softmax")
 
 
-def _legacy_dim(name, ndim, dim):
+def implicit_dim(name, ndim, stacklevel):
     """The dimension torch picks, with a warning, when none is given."""
-    if dim is not None:
-        return dim
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
         "dim=X as an argument.",
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
     return 0 if ndim in (0, 1, 3) else 1
+
+
+def _legacy_dim(name, ndim, dim):
+    return implicit_dim(name, ndim, 5) if dim is None else dim
 
 
 @composite("F", name="softmax")

@@ -205,7 +205,7 @@ def _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads):
     return batched
 
 
-def _as_float_mask(mask, dtype, name):
+def as_float_mask(mask, dtype, name):
     """A boolean mask (True: left out) as a float one to be added."""
     if mask is None or mask.dtype.is_floating_point:
         return mask
@@ -347,7 +347,7 @@ def multi_head_attention_forward(
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
     rows, batch, embed_dim = query.shape
     _check_projection(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
-    key_padding_mask = _as_float_mask(key_padding_mask, query.dtype, "key_padding_mask")
+    key_padding_mask = as_float_mask(key_padding_mask, query.dtype, "key_padding_mask")
     attn_mask, is_causal = _causal_mask(
         attn_mask, is_causal, query.dtype, key_padding_mask, need_weights
     )
@@ -398,7 +398,7 @@ def _causal_mask(attn_mask, is_causal, dtype, key_padding_mask, need_weights):
     )
     if is_causal and key_padding_mask is None and not need_weights:
         return None, True
-    return _as_float_mask(attn_mask, dtype, "attn_mask"), False
+    return as_float_mask(attn_mask, dtype, "attn_mask"), False
 
 
 def _attended(qkv, mask, batch, num_heads, dropout_p, need_weights, is_causal):
