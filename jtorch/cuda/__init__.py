@@ -1,5 +1,6 @@
 """`torch.cuda`: GPUs, when JAX has some; on other machines everything says that there are none."""
 
+import collections
 import contextlib
 import types
 
@@ -116,6 +117,33 @@ max_memory_reserved = max_memory_cached = memory_cached = memory_reserved
 
 def reset_peak_memory_stats(device=None):
     """Nothing to do: XLA keeps no resettable peak."""
+
+
+reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
+
+
+def memory_stats(device=None):
+    """What XLA's allocator says of a GPU's memory, in bytes, by XLA's names; empty without one."""
+    return collections.OrderedDict(_stats(device) if is_available() else {})
+
+
+def memory_summary(device=None, abbreviated=False):
+    """`memory_stats` as a text, one number a line."""
+    return "\n".join(f"{name}: {number}" for name, number in memory_stats(device).items())
+
+
+def is_current_stream_capturing():
+    """False: XLA records no graphs of streams."""
+    return False
+
+
+def get_rng_state_all():
+    """[]: random numbers come from the CPU generator on every device."""
+    return []
+
+
+def set_rng_state_all(new_states):
+    """No effect; see `get_rng_state_all`."""
 
 
 def get_device_name(device=None):
