@@ -65,6 +65,10 @@ def _reflected(function):
     def operator(self, other):
         if not isinstance(other, _OPERANDS):
             return NotImplemented
+        if not isinstance(self, Tensor):
+            raise TypeError(
+                f"the first argument must be a Tensor, not {builtins.type(self).__name__}"
+            )
         return function(other, self)
 
     return operator

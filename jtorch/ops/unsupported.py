@@ -127,4 +127,4 @@ for _name, _advice in FUNCTIONS.items():
 for _name, _advice in METHODS.items():
     _refuse("torch.Tensor", _name, _advice, "m")
 for _name, _advice in BOTH.items():
-    _refuse("torch", _name, _advice, "f m")
+    _refuse("torch.Tensor", _name, _advice, "f m")
