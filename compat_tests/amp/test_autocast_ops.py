@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import jtorch
-from compat_tests.opinfo import entries, gaps
+from compat_tests.opinfo import entries, gaps, ties
 from compat_tests.opinfo.checks import Pair
 from compat_tests.opinfo.compare import brief, nearer, stage_difference
 from compat_tests.opinfo.translate import Missing
@@ -25,6 +25,14 @@ FULL = [
     (torch.float32, torch.float16),
     (torch.bfloat16, torch.float16),
 ]
+
+
+# In torch some ways of cutting the product into pieces are a function of their own, which gives the
+# input's dtype, and others are not; here there is one way, and the loss is float32.
+DIFFERS = {
+    ("nn.functional.linear_cross_entropy.chunked", torch.bfloat16),
+    ("nn.functional.linear_cross_entropy.chunked_none", torch.bfloat16),
+}
 
 
 def _plain(key):
@@ -61,7 +69,8 @@ def _difference(name, pair, function, ours, dtype):
         return f"jtorch raises {brief(got.error)}"
     options = {
         "phase": name in entries.UP_TO_PHASE,
-        "values": name not in entries.UNINITIALISED,
+        # which of several equal elements is named is not defined
+        "values": name not in entries.UNINITIALISED and name not in ties.ENTRIES,
         "wider": WIDER,
     }
     found = stage_difference(_stage(want), _stage(got), "forward", **options)
@@ -106,5 +115,8 @@ def test_entry(name):
 @pytest.mark.parametrize("source, dtype", FULL, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_entry_full(name, source, dtype):
-    if source in entries.ENTRIES[name].supported_dtypes("cpu"):
+    if (name, source) in DIFFERS:
+        with pytest.raises(AssertionError, match="in torch"):
+            assert_none(name, source, dtype, 8)
+    elif source in entries.ENTRIES[name].supported_dtypes("cpu"):
         assert_none(name, source, dtype, 8)

@@ -53,6 +53,7 @@ PROGRAMS = [
     lambda torch: torch.swapaxes(two(torch)[0], axis0=0, axis1=1),
     lambda torch: torch.linalg.matrix_rank(square(torch)[0], torch.tensor(0.5)),
     lambda torch: torch.linalg.pinv(square(torch)[1], rtol=torch.tensor(0.1)),
+    lambda torch: torch.linalg.pinv(torch.zeros(0, 3), rtol=torch.tensor(0.1)),
     lambda torch: torch.lobpcg(torch.diag(torch.arange(1.0, 13.0)), 2)[0],
     lambda torch: torch.embedding_bag(
         torch.arange(8.0).view(4, 2), torch.tensor([0, 1, 3]), torch.tensor([0, 2]), mode=1
