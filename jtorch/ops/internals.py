@@ -8,20 +8,20 @@ from .registry import SAME, T, check, composite, guard, op, ops, wrap_dim
 # --- softmax --------------------------------------------------------------------------
 
 
-def _half_to_float(input, half_to_float):
+def _result_type(half_to_float):
     return dtypes.float32 if half_to_float else None
 
 
 @composite("f o")
 def _softmax(input, dim, half_to_float):
     """softmax; with `half_to_float` of float16 computed and returned as float32."""
-    return ops.softmax(input, dim, _half_to_float(input, half_to_float))
+    return ops.softmax(input, dim, _result_type(half_to_float))
 
 
 @composite("f o")
 def _log_softmax(input, dim, half_to_float):
     """log_softmax; with `half_to_float` of float16 computed and returned as float32."""
-    return ops.log_softmax(input, dim, _half_to_float(input, half_to_float))
+    return ops.log_softmax(input, dim, _result_type(half_to_float))
 
 
 @composite("f")
