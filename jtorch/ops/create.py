@@ -504,6 +504,10 @@ def arange(
     start, end, step = _number(0 if start is None else start), _number(end), _number(step)
     _check_range("arange", start, end, step)
     dtype = _float_or(dtype, (start, end, step))
+    if dtype is dtypes.int64:
+        # torch counts the steps after it has made the arguments whole.
+        start, end, step = int(start), int(end), int(step)
+        check(step, "step must be nonzero", ValueError)
     if dtype.kind in "iu" and not any(isinstance(v, float) for v in (start, end, step)):
         length = -((start - end) // step)
     else:

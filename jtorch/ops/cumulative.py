@@ -81,6 +81,9 @@ def diff(input: T, n: int = 1, dim: Dim = -1, prepend: T | None = None, append: 
     """n-th differences of neighbours along `dim`, after joining `prepend` and `append` to it."""
     check(input.ndim > 0, "diff expects input to be at least one-dimensional")
     check(n >= 0, f"order must be non-negative but got {n}")
+    if n == 0:
+        # As in torch, nothing is joined then.
+        return input
     parts = [part for part in (prepend, input, append) if part is not None]
     x = jnp.concatenate(parts, axis=dim) if len(parts) > 1 else input
     for _ in range(min(n, x.shape[dim])):

@@ -326,7 +326,8 @@ def histc(input: T, bins: int = 100, min: float = 0, max: float = 0):
     low, high = _span(x, min, max)
     _check_span(low, high)
     inside = (x >= low) & (x <= high)
-    at = (select(inside, x - low, 0) / (high - low) * bins).astype(jnp.int64)
+    # In this order, which decides the bin at a border in half precision.
+    at = (select(inside, x - low, 0) * bins / (high - low)).astype(jnp.int64)
     return _tally(jnp.minimum(at, bins - 1), inside.astype(input.dtype), bins)
 
 
