@@ -84,9 +84,19 @@ def _with_factor(b, factor, upper):
     batch = np.broadcast_shapes(b.shape[:-2], factor.shape[:-2])
     lower = jnp.broadcast_to(lower, batch + lower.shape[-2:])
     b = jnp.broadcast_to(b, batch + b.shape[-2:])
-    half = lax.linalg.triangular_solve(lower, b, left_side=True, lower=True)
-    return lax.linalg.triangular_solve(
-        lower, half, left_side=True, lower=True, transpose_a=True, conjugate_a=True
+
+    def solve(_, v):
+        half = lax.linalg.triangular_solve(lower, v, left_side=True, lower=True)
+        return lax.linalg.triangular_solve(
+            lower, half, left_side=True, lower=True, transpose_a=True, conjugate_a=True
+        )
+
+    # torch takes the gradient by all of the factor, as if the other triangle were read too.
+    return lax.custom_linear_solve(
+        lambda x: lower @ (adjoint(lower) @ x),
+        b,
+        solve,
+        transpose_solve=lambda _, v: solve(None, v.conj()).conj(),
     )
 
 
