@@ -11,7 +11,7 @@ import pytest
 import jtorch as torch
 import jtorch.nn.functional as F
 from jtorch import nn
-from jtorch._engine import execute, stats, trace
+from jtorch._engine import execute, memory, stats, trace
 from jtorch._engine.config import settings
 
 
@@ -363,3 +363,26 @@ def test_endless_new_structures_do_not_push_out_what_repeats():
         execute.MAX_PROGRAMS = before
         execute.programs.clear()
         execute.programs.update(held)
+
+
+def test_labels_are_checked_again_after_a_write():
+    logits = torch.zeros(3, 4, requires_grad=True)
+    labels = torch.tensor([0, 1, 2])
+    for _ in range(2):
+        F.cross_entropy(logits, labels)
+    labels[1] = 9
+    with pytest.raises(IndexError, match="Target 9 is out of bounds"):
+        F.cross_entropy(logits, labels)
+    # The same labels against fewer classes are another check.
+    labels[1] = 3
+    F.cross_entropy(logits, labels)
+    with pytest.raises(IndexError, match="Target 3 is out of bounds"):
+        F.cross_entropy(logits[:, :3], labels)
+
+
+def test_the_allocator_is_left_alone_when_its_user_has_set_it(monkeypatch):
+    asked = []
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: asked.append(name))
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    memory.keep_freed_memory()
+    assert not asked

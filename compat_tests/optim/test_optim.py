@@ -491,3 +491,27 @@ def test_names_for_authors():
         )
     assert seen[0][:2] == seen[1][:2]
     assert not set(seen[0][2]) - set(seen[1][2])
+
+
+def _train_with_changed_state(lib):
+    """Steps between which the user changes, removes and replaces what the optimizer keeps."""
+    params = parameters(lib, "float64")
+    optimizer = lib.optim.Adam(params, lr=0.1, amsgrad=True)
+    train(lib, optimizer, params, 3)
+    optimizer.state[params[0]]["exp_avg"].mul_(0.5)
+    train(lib, optimizer, params, 2)
+    optimizer.state[params[1]]["exp_avg_sq"] = lib.ones(3, dtype=lib.float64)
+    train(lib, optimizer, params, 2)
+    optimizer.state[params[2]]["step"] = lib.tensor(1.0)
+    train(lib, optimizer, params, 2)
+    del optimizer.state[params[0]]
+    train(lib, optimizer, params, 2)
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    optimizer.param_groups[0]["params"] = params[:2]
+    train(lib, optimizer, params, 2)
+    return [p.detach().numpy() for p in params]
+
+
+def test_state_that_the_user_changes_between_steps():
+    for want, got in zip(_train_with_changed_state(torch), _train_with_changed_state(jtorch)):
+        np.testing.assert_allclose(got, want, rtol=1e-10)
