@@ -429,20 +429,28 @@ def cov_of(input: T, fweights: T | None = None, aweights: T | None = None, corre
     """The covariance matrix of the rows of a matrix."""
     x = input if input.dtype.kind in "fcV" else input.astype(dtypes.get_default_dtype().np)
     n = x.shape[1]
-    weights = None
-    for w in (fweights, aweights):
+    for name, w in (("fweights", fweights), ("aweights", aweights)):
         if w is not None:
-            name = "fweights" if w is fweights else "aweights"
             guard(jnp.any(w < 0), RuntimeError, f"cov(): {name} cannot be negative")
-            weights = w.astype(x.dtype) if weights is None else weights * w.astype(x.dtype)
-    total = jnp.asarray(n, x.dtype) if weights is None else weights.sum()
+    if fweights is None and aweights is None:
+        weights, total = None, jnp.asarray(n, x.dtype)
+    elif aweights is None:
+        weights = fweights.astype(x.dtype)
+        total = weights.sum()
+    else:
+        # In the type of the weights, as in torch; that of the result is the wider one.
+        weights = aweights if fweights is None else aweights * fweights.astype(aweights.dtype)
+        total = weights.sum()
+    norm = total - correction
+    if correction and aweights is not None:
+        norm = total - correction * (weights * aweights).sum() / total
+    wide = x.dtype if weights is None else np.promote_types(x.dtype, weights.dtype)
+    x, total = x.astype(wide), total.astype(wide)
+    weights = None if weights is None else weights.astype(wide)
     mean = (x if weights is None else x * weights).sum(1, keepdims=True) / total
     centred = x - mean
     weighted = centred if weights is None else centred * weights
-    norm = total - correction
-    if correction and aweights is not None:
-        norm = total - correction * (weights * aweights.astype(x.dtype)).sum() / total
-    return weighted @ adjoint(centred) / jnp.maximum(norm, jnp.zeros((), norm.dtype))
+    return weighted @ adjoint(centred) / jnp.maximum(norm.real, 0).astype(wide)
 
 
 def _check_weights(name, weights, matrix, kinds, kind):
