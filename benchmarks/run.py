@@ -1,6 +1,7 @@
 """Training speed against PyTorch eager and hand-written JAX.
 
     python benchmarks/run.py [--only mlp,gpt] [--sides torch,jtorch] [--rounds 15]
+    python benchmarks/run.py --device cuda       all sides on the GPU
     python benchmarks/run.py --check      the hand-written JAX steps do the same mathematics
 
 Every side trains in a process of its own. The processes stay alive and take turns, so that what
@@ -49,9 +50,9 @@ def rounds_of(rounds, usual, every):
     return rounds if usual * every < 1 else max(3, rounds // 3)
 
 
-def compare(workload, sides, rounds):
+def compare(workload, sides, rounds, device):
     """Measurements of a workload on every side."""
-    running = [Side(name, workload) for name in sides]
+    running = [Side(name, workload, device) for name in sides]
     try:
         result = {s.name: {"setup": s.setup, **warm_up(s)} for s in running}
         for every in EVERY:
@@ -166,6 +167,7 @@ def main():
     parser.add_argument("--sides", help="of torch, jtorch, jax")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--output", default=str(HERE / "results.json"))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     names = names_in(args.only, WORKLOADS)
@@ -175,9 +177,10 @@ def main():
     results = {}
     for name in names:
         print(f"{name} ...", file=sys.stderr)
-        results[name] = compare(name, sides, args.rounds)
+        results[name] = compare(name, sides, args.rounds, args.device)
         with open(args.output, "w") as file:
-            json.dump({"machine": platform.platform(), "results": results}, file, indent=1)
+            about = {"machine": platform.platform(), "device": args.device}
+            json.dump({**about, "results": results}, file, indent=1)
     print(steady_table(results, sides), end="\n\n")
     print(start_table(results, sides))
 

@@ -1,6 +1,8 @@
 """One side of a comparison: the process that trains, and the handle by which it is driven.
 
-    python benchmarks/sides.py SIDE WORKLOAD       serves requests, one JSON object per line
+    BENCHMARK_DEVICE=cpu python benchmarks/sides.py SIDE WORKLOAD
+
+serves requests, one JSON object per line.
 
 A request `[steps, every]` trains `steps` steps and looks at the loss every `every` steps; the
 answer tells the seconds of wall and CPU time. A request `"memory"` gives the peak memory in bytes.
@@ -42,6 +44,9 @@ def make_step(side, workload):
         if side == "jtorch":
             use_jtorch()
         import steps_torch as models
+        import torch
+
+        torch.set_default_device(os.environ["BENCHMARK_DEVICE"])
     return models.WORKLOADS[workload]()
 
 
@@ -76,11 +81,15 @@ def serve(side, workload):
 class Side:
     """A process that trains a workload on one side. setup: seconds it took to import and build."""
 
-    def __init__(self, side, workload):
+    def __init__(self, side, workload, device="cpu"):
         command = [sys.executable, str(HERE / "sides.py"), side, workload]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         # no compile cache: a start is a first start on every side
-        env = {**os.environ, "JTORCH_CACHE_DIR": ""}
+        env = {**os.environ, "JTORCH_CACHE_DIR": "", "BENCHMARK_DEVICE": device}
+        if device == "cpu":
+            env["JAX_PLATFORMS"] = "cpu"
+        # several processes share the GPU
+        env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         env.pop("JAX_COMPILATION_CACHE_DIR", None)
         self.process = subprocess.Popen(command, text=True, env=env, **pipes)
         self.name = side
