@@ -73,7 +73,7 @@ def orthogonal_polynomial(input: TS, n: TS, family: str, top: int):
 
 def _declare(name, text):
     def polynomial(x, n):
-        top = int(host(n).max()) if hasattr(n, "dtype") else int(n)
+        top = int(host(n).max(initial=0)) if hasattr(n, "dtype") else int(n)
         return ops.orthogonal_polynomial(x, n, name, max(top, 0))
 
     polynomial.__name__ = polynomial.__qualname__ = name

@@ -1,17 +1,13 @@
-"""Special functions: error functions, the gamma family, entropy terms, Bessel functions."""
+"""Special functions: error functions, the gamma family, entropy terms."""
 
-import importlib
 import math
 
 import jax
 import jax.numpy as jnp
 import jax.scipy.special as jsp
-import numpy as np
 from jax import lax
 
-from .._engine import dtypes
-from .positions import type_name
-from .registry import FLOAT, TS, T, check, composite, from_host, host, op, rows
+from .registry import FLOAT, TS, T, check, op, rows
 from .safe import is_nan, is_symbolic_zero, select, widen
 
 _BOTH = "f m i o S"
@@ -24,12 +20,11 @@ _DOC = {
     "i1": "Modified Bessel function of the first kind, order 1.",
     "i1e": "i1(input) * exp(-|input|).",
     "ndtr": "Distribution function of the standard normal.",
-    "log_ndtr": "Logarithm of the standard normal distribution function.",
     "sinc": "sin(pi * input) / (pi * input), and 1 at 0.",
 }
 
 rows(FLOAT, "buif", _BOTH, doc=_DOC, erf=lax.erf, erfc=lax.erfc, erfinv=lax.erf_inv)
-rows(FLOAT, "buif", "S o", doc=_DOC, i0e=jsp.i0e, i1e=jsp.i1e, log_ndtr=jsp.log_ndtr)
+rows(FLOAT, "buif", "S o", doc=_DOC, i0e=jsp.i0e, i1e=jsp.i1e)
 rows(FLOAT, "buifc", _BOTH, doc=_DOC, sinc=jnp.sinc)
 
 
@@ -78,6 +73,27 @@ def ndtri(input: T):
 def erfcx(input: T):
     """exp(input**2) * erfc(input), without overflow for large input."""
     return _erfcx(input.astype(jnp.float64)).astype(input.dtype)
+
+
+@op(FLOAT, accepts="buif", variants="S o")
+def log_ndtr(input: T):
+    """Logarithm of the standard normal distribution function."""
+    return _log_ndtr(input.astype(jnp.float64)).astype(input.dtype)
+
+
+@jax.custom_jvp
+def _log_ndtr(x):
+    left = x < 1
+    low, high = select(left, x, 0), select(left, 1, x)
+    scaled = _erfcx(low * -math.sqrt(0.5))
+    tail = lax.erfc(high * math.sqrt(0.5))
+    return select(left, lax.log(scaled / 2) - low * low / 2, lax.log1p(-tail / 2))
+
+
+@_log_ndtr.defjvp
+def _log_ndtr_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return _log_ndtr(x), dx * (math.sqrt(2 / math.pi) / _erfcx(x * -math.sqrt(0.5)))
 
 
 @jax.custom_jvp
@@ -335,192 +351,3 @@ def _entropy_jvp(primals, tangents):
 def entr(input: T):
     """-input * log(input): 0 at 0, -inf below."""
     return _entropy(input)
-
-
-# Bessel functions. Averages over an angle and integrals over the half-line converge exponentially
-# under the trapezoidal rule, so a few dozen points give full precision without tables; beyond
-# _FAR Hankel's asymptotic series does.
-
-_FAR = 25.0
-_POINTS = 128
-_THETA = 2 * np.pi * (np.arange(_POINTS) + 0.5) / _POINTS
-_SINE = np.sin(_THETA)
-_WEIGHT = sum((-1.0) ** k * np.cos(2 * k * _THETA) / k for k in range(1, 41))
-
-
-def _average(x, function, weight):
-    """Mean over the circle of weight(theta) * function(x * sin(theta))."""
-    sine, weight = jnp.asarray(_SINE, x.dtype), jnp.asarray(weight, x.dtype)
-    return jnp.mean(weight * function(jnp.expand_dims(x, -1) * sine), axis=-1)
-
-
-def _hankel(x, order):
-    """Modulus pieces (P, Q) of the expansion for large x, and the angle x - (order/2 + 1/4) pi."""
-    term, p, q = jnp.ones_like(x), jnp.ones_like(x), jnp.zeros_like(x)
-    for k in range(1, 22):
-        term = term * ((4 * order * order - (2 * k - 1) ** 2) / (8 * k)) / x
-        sign = -1 if k % 4 >= 2 else 1
-        p, q = (p + sign * term, q) if k % 2 == 0 else (p, q + sign * term)
-    return p, q, x - (order / 2 + 0.25) * math.pi
-
-
-def _in_double(function, x):
-    return function(x.astype(jnp.float64)).astype(x.dtype)
-
-
-def _split(x, near, order, second):
-    """`near` up to _FAR, Hankel's series (of Y when `second`) beyond; for x >= 0."""
-    far = x > _FAR
-    p, q, angle = _hankel(select(far, x, _FAR), order)
-    cosine, sine = lax.cos(angle), lax.sin(angle)
-    wave = p * sine + q * cosine if second else p * cosine - q * sine
-    tail = lax.sqrt(2 / math.pi / select(far, x, _FAR)) * wave
-    return select(far, select(x == jnp.inf, 0, tail), near(select(far, 1, x)))
-
-
-def _j0(x):
-    return _split(lax.abs(x), lambda y: _average(y, lax.cos, 1.0), 0, False)
-
-
-def _j1(x):
-    return lax.sign(x) * _split(lax.abs(x), lambda y: _average(y, lax.sin, _SINE), 1, False)
-
-
-def _y0(x):
-    def near(y):
-        log = lax.log(y / 2) + np.euler_gamma
-        return 2 / math.pi * (log * _j0(y) - 2 * _average(y, lax.cos, _WEIGHT))
-
-    return _from_zero(x, _split(_positive(x), near, 0, True))
-
-
-def _y1(x):
-    def near(y):
-        log = lax.log(y / 2) + np.euler_gamma
-        rest = _j0(y) / y - log * _j1(y) + 2 * _average(y, lax.sin, _WEIGHT * _SINE)
-        return -2 / math.pi * rest
-
-    return _from_zero(x, _split(_positive(x), near, 1, True))
-
-
-def _positive(x):
-    return select(x > 0, x, 1)
-
-
-def _from_zero(x, value):
-    value = select(x == 0, -jnp.inf, select(x < 0, jnp.nan, value))
-    return select(lax.ne(x, x), x, value)
-
-
-_STEP = 0.2
-_COSH = np.cosh(_STEP * np.arange(24))
-_ENDS = np.where(np.arange(24) == 0, 0.5, 1.0) * _STEP
-
-
-def _k_scaled(x, order):
-    """exp(x) * K_order(x) for x >= 1: the integral of exp(-x (cosh t - 1)) cosh(order t)."""
-    weight = jnp.asarray(_ENDS * (_COSH if order else 1.0), x.dtype)
-    rate = jnp.asarray(_COSH - 1, x.dtype)
-    return jnp.sum(weight * lax.exp(-jnp.expand_dims(x, -1) * rate), axis=-1)
-
-
-def _k_far(x, order):
-    """exp(x) * K_order(x) for large x by Hankel's series."""
-    term = total = jnp.ones_like(x)
-    for k in range(1, 22):
-        term = term * ((4 * order * order - (2 * k - 1) ** 2) / (8 * k)) / x
-        total = total + term
-    return lax.sqrt(math.pi / 2 / x) * total
-
-
-def _k_small(x, order):
-    """K_order(x) for 0 < x < 1 by its power series."""
-    quarter, log = jnp.square(x / 2), lax.log(x / 2) + np.euler_gamma
-    total, harmonic, factor = jnp.zeros_like(x), 0.0, 1.0
-    for k in range(1, 14):
-        harmonic += 1 / k
-        factor /= k * k
-        scale = harmonic * factor * (2 * k if order else 1)
-        total = total + scale * lax.integer_pow(quarter, k)
-    if order == 0:
-        return total - log * jsp.i0(x)
-    return jsp.i0(x) / x + log * jsp.i1(x) - total / x
-
-
-def _k(x, order, scaled):
-    small = x < 1
-    tiny = select(small & (x > 0), x, 0.5)
-    large = select(small, 1, x)
-    far = x > _FAR
-    low, high = _k_small(tiny, order), _k_scaled(select(far, _FAR, large), order)
-    high = select(far, _k_far(select(far, x, _FAR), order), high)
-    value = select(
-        small, low * lax.exp(tiny) if scaled else low, high if scaled else high * lax.exp(-large)
-    )
-    value = select(x == 0, jnp.inf, select(x < 0, jnp.nan, value))
-    return select(lax.ne(x, x), x, value)
-
-
-def _spherical_j0(x):
-    zero = x == 0
-    safe = select(zero, 1, x)
-    value = select(zero, 1, lax.sin(safe) / safe)
-    return select(lax.abs(x) == jnp.inf, 0, value)
-
-
-_BESSEL = {
-    "bessel_j0": (_j0, "Bessel function of the first kind, order 0."),
-    "bessel_j1": (_j1, "Bessel function of the first kind, order 1."),
-    "bessel_y0": (_y0, "Bessel function of the second kind, order 0; NaN below 0."),
-    "bessel_y1": (_y1, "Bessel function of the second kind, order 1; NaN below 0."),
-    "modified_bessel_i0": (jsp.i0, "Modified Bessel function of the first kind, order 0."),
-    "modified_bessel_i1": (jsp.i1, "Modified Bessel function of the first kind, order 1."),
-    "modified_bessel_k0": (
-        lambda x: _k(x, 0, False),
-        "Modified Bessel function of the second kind, order 0; NaN below 0.",
-    ),
-    "modified_bessel_k1": (
-        lambda x: _k(x, 1, False),
-        "Modified Bessel function of the second kind, order 1; NaN below 0.",
-    ),
-}
-
-
-def _double(function):
-    return lambda x: _in_double(function, x)
-
-
-for _name, (_function, _text) in _BESSEL.items():
-    rows(FLOAT, "buif", "S o", doc={_name: _text}, **{_name: _double(_function)})
-
-
-@op(FLOAT, accepts="buif", variants="S o")
-def scaled_modified_bessel_k0(x: T):
-    """exp(x) * modified_bessel_k0."""
-    return _in_double(lambda x: _k(x, 0, True), x)
-
-
-@op(FLOAT, accepts="buif", variants="S o")
-def scaled_modified_bessel_k1(x: T):
-    """exp(x) * modified_bessel_k1."""
-    return _in_double(lambda x: _k(x, 1, True), x)
-
-
-@op(FLOAT, accepts="buif", variants="S o")
-def spherical_bessel_j0(x: T):
-    """Spherical Bessel function sin(x) / x."""
-    return _in_double(_spherical_j0, x)
-
-
-@composite("S o")
-def airy_ai(x):
-    """The Airy function Ai, in double precision on the host. Has no gradient, as in PyTorch."""
-    wide = x.dtype if x.dtype.is_floating_point else dtypes.get_default_dtype()
-    check(
-        wide in (dtypes.float32, dtypes.float64) and not x.dtype.is_complex,
-        f"\"airy_ai_cpu\" not implemented for '{type_name(x.dtype)}'",
-        NotImplementedError,
-    )
-    # SciPy's special functions take long to import, and few programs come here.
-    airy = importlib.import_module("scipy.special").airy
-    return from_host(airy(host(x.detach()).astype(np.float64))[0].astype(wide.np), x.device)
