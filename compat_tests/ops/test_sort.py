@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+import jtorch
 from compat_tests.harness import expression
 
 RNG = np.random.RandomState(5)
@@ -125,3 +127,16 @@ def test_program(source):
     """One call each, gradients of the values included."""
     names = compile(source, "<program>", "eval").co_names
     expression(source, {n: OPERANDS[n] for n in names if n in OPERANDS}, scale=4)
+
+
+@pytest.mark.parametrize("shape, dim", [((0, 5), 0), ((5, 0), 1), ((0,), None), ((5, 0), 0)])
+def test_unique_consecutive_without_elements(shape, dim):
+    def shapes(lib):
+        try:
+            return [
+                tuple(t.shape) for t in lib.unique_consecutive(lib.empty(shape), True, True, dim)
+            ]
+        except RuntimeError as error:
+            return str(error)
+
+    assert shapes(jtorch) == shapes(torch)

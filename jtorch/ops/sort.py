@@ -256,7 +256,12 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     axis = 0 if dim is None else _axis(input, dim)
     flat = array.reshape(-1) if dim is None else array
     n = flat.shape[axis]
-    rows = np.moveaxis(flat, axis, 0).reshape(n, -1)
+    check(
+        not n or flat.size or dim is None,
+        "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied",
+    )
+    # The width is spelled out: -1 has no meaning without elements.
+    rows = np.moveaxis(flat, axis, 0).reshape(n, flat.size // n if n else 0)
     starts = np.ones(n, bool)
     starts[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     inverse = np.cumsum(starts) - 1
