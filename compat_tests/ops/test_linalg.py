@@ -1,5 +1,7 @@
 """Matrix products, solvers, factorizations and norms, against torch."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -343,3 +345,23 @@ def test_reduced_precision():
         return a.bfloat16() @ b.bfloat16(), torch.linalg.vector_norm(a.half() * 300)
 
     both(fn, OPERANDS["a"], OPERANDS["b"], grad=False)
+
+
+@pytest.mark.parametrize("ord", [1, -1, 2, -2, "nuc", "fro", math.inf, -math.inf])
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (0, 0), (2, 0, 3)])
+def test_norms_of_matrices_without_elements(shape, ord):
+    def norms(lib):
+        try:
+            return lib.linalg.matrix_norm(lib.zeros(shape), ord).tolist()
+        except IndexError as error:
+            return type(error)
+
+    assert norms(jtorch) == norms(torch)
+
+
+def test_rank_of_matrices_without_elements():
+    def ranks(lib):
+        x = lib.zeros(2, 0, 3)
+        return [lib.linalg.matrix_rank(x, atol=a).tolist() for a in (None, 0.1, lib.tensor(0.1))]
+
+    assert ranks(jtorch) == ranks(torch)

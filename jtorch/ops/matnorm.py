@@ -132,7 +132,16 @@ def matrix_norm_of(A: T, ord="fro", dim=(-2, -1), keepdim: bool = False, dtype: 
         return norm_over(A, 2, dims, keepdim)
     summed, kept = dims if abs(ord) == 1 else dims[::-1]
     sums = jnp.sum(_magnitude(A), axis=summed, keepdims=True)
-    best = (jnp.max if ord > 0 else jnp.min)(sums, axis=kept, keepdims=True)
+    if ord > 0 and not sums.shape[kept]:
+        # torch: the largest of no sums is zero, the smallest an error
+        best = jnp.sum(sums, axis=kept, keepdims=True)
+    else:
+        check(
+            sums.shape[kept],
+            f"amin(): Expected reduction dim {kept} to have non-zero size.",
+            IndexError,
+        )
+        best = (jnp.max if ord > 0 else jnp.min)(sums, axis=kept, keepdims=True)
     return best if keepdim else jnp.squeeze(best, dims)
 
 
@@ -152,7 +161,7 @@ def matrix_norm(input, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
         input = input.to(dtype)
     dims = _check_matrix_dims(dim, input.ndim)
     values = ops.svdvals(ops.movedim(input, dims, (-2, -1)))
-    if ord == "nuc":
+    if ord == "nuc" or (ord == 2 and not values.shape[-1]):
         out = values.sum(-1)
     else:
         out = values.amax(-1) if ord == 2 else values.amin(-1)
@@ -220,9 +229,11 @@ def matrix_rank(input, tol=None, hermitian=False, *, atol=None, rtol=None):
     """The rank of matrices (*, m, n): how many singular values exceed the tolerance (int64)."""
     if tol is not None:
         atol, rtol = tol, 0.0
-    if isinstance(atol, Tensor) or isinstance(rtol, Tensor):
+    if (isinstance(atol, Tensor) or isinstance(rtol, Tensor)) and input.numel():
         values = ops.eigvalsh(input).abs() if hermitian else ops.svdvals(input)
         return (values > cutoff(input, values, atol, rtol)).sum(-1)
+    if not input.numel():
+        atol = rtol = None
     atol, rtol = (None if v is None else float(v) for v in (atol, rtol))
     return ops.matrix_rank_of(input, atol, rtol, bool(hermitian))
 
