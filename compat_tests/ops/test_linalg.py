@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
+import jtorch
 from compat_tests.harness import both, expression
 
 _rng = np.random.RandomState(0)
