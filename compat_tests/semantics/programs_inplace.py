@@ -715,3 +715,8 @@ def rnn_style_hidden_state(torch):
         outs[i] = h
     outs.sum().backward()
     return outs, w.grad
+
+
+def abs_of_complex(torch):
+    z = torch.tensor([3 + 4j, -1j])
+    return attempt(z.abs_), attempt(z.absolute_), z, z.eq_(1)

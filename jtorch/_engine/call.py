@@ -469,6 +469,8 @@ def inplace(op, t, args, attrs):
         raise NotImplementedError(
             f"torch.{op.name}_: an in-place form with several results is not supported by jtorch"
         )
+    if t._aval.dtype.is_complex and made.aval.dtype.is_floating_point:
+        raise RuntimeError(f"In-place {op.name} is not supported for complex tensors.")
     _overwrite(t, wrap(made, None if node is None else (node, 0)))
     if node is not None and op.saves_out:
         node.versions = [_result_version(t)]
