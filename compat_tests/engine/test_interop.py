@@ -79,5 +79,5 @@ def test_what_is_missing_says_what_to_use():
     message = r"torch\.quantize_per_tensor.*floating-point"
     with pytest.raises(NotImplementedError, match=message):
         torch.quantize_per_tensor(torch.ones(2), 1.0, 0, torch.qint8)
-    with pytest.raises(NotImplementedError, match=r"torch\.int_repr"):
+    with pytest.raises(NotImplementedError, match=r"torch\.Tensor\.int_repr"):
         torch.ones(2).int_repr()

@@ -618,6 +618,9 @@ def logspace(
     """`base` to `steps` powers from `start` to `end` at equal distances (1-D)."""
     _check_layout("logspace", layout)
     dtype = _spacing_dtype("logspace", start, end, dtype)
+    if not (dtype.is_complex or dtype.is_floating_point):
+        # torch rounds the ends to the dtype before it raises anything to a power
+        start, end = int(start), int(end)
     wide = dtypes.complex128 if dtype.is_complex else dtypes.float64
     exponents = _spaced("logspace", start, end, steps, wide, device)
     return _finish(ops.powers_of(base, exponents, dtype), requires_grad)
