@@ -9,6 +9,7 @@ from jax.extend.core import jaxpr_as_fun
 
 from . import stats
 from .device import cpu, cpu_is_default, jax_device
+from .donation import pair_buffers
 from .value import SCALARS
 
 # Rough costs in microseconds, for the decision when to compile. Only their proportions matter.
@@ -95,7 +96,8 @@ def compile_program(program, live, dead):
     n_inputs = len(dead)
     groups = _scalar_groups(program.kinds)
     in_avals = _input_avals(program, n_inputs)
-    pairs = _pair_buffers(program, live, dead, in_avals)
+    device = program.nodes[0][0].device
+    pairs = pair_buffers(program, live, dead, in_avals, in_sequence=device is not cpu)
     donate = tuple(sorted(pairs))
     # XLA gives the donated buffers of a shape to the results of that shape in order.
     first = [pairs[i] for i in donate]
@@ -105,28 +107,11 @@ def compile_program(program, live, dead):
     structs = [a.struct for a in in_avals] + [
         jax.ShapeDtypeStruct((len(where),), np_type) for np_type, where in groups
     ]
-    call = _compile(fn, structs, donate, program.nodes[0][0].device)
+    call = _compile(fn, structs, donate, device)
     live, free = int.from_bytes(live, "little"), int.from_bytes(dead, "little")
     executable = Executable(live, free, sum(1 << 8 * i for i in donate), outputs, call, groups)
     stats.compile(len(program.nodes), time.perf_counter() - started)
     return executable
-
-
-def _pair_buffers(program, live, dead, in_avals):
-    """Which wanted value takes over which dead input's buffer: {input: value}.
-
-    Pairs are an input and a result of one node, such as a parameter and what the optimizer makes of
-    it: that result can be written where the input was without a copy.
-    """
-    pairs = {}
-    for (sig, *slots), at in zip(program.nodes, program.offsets):
-        free = [-1 - s for s in slots if SCALARS < s < 0 and dead[-1 - s] and -1 - s not in pairs]
-        for value, out in enumerate(sig.outs, at):
-            taken = next((i for i in free if in_avals[i] is out), None) if live[value] else None
-            if taken is not None:
-                pairs[taken] = value
-                free.remove(taken)
-    return pairs
 
 
 def _compile(fn, structs, donate, device):
