@@ -9,11 +9,13 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, tape, trace
+from .fast import compiled_form
 from .layouts import SparseOperand, strided_layout
-from .signature import PYTHON_NUMBERS, Operation, aval
+from .signature import PYTHON_NUMBERS, Operation, Pullback, aval
 from .storage import (
     CHANNELS_LAST,
     Runtime,
+    View,
     elementwise_strides,
     is_channels_last,
     overlaps,
@@ -22,6 +24,7 @@ from .storage import (
 from .tape import LEGACY_NAMES, TapeNode
 from .tensor import (
     MADE_WITHOUT_GRAD,
+    Meta,
     Tensor,
     _fresh_edge,
     _replace,
@@ -626,3 +629,28 @@ def resize_out(out, result):
         )
     out._st, out._view, out._aval = result._st, result._view, result._aval
     out._vc[0] += 1
+
+
+apply = compiled_form(
+    apply,
+    python_apply=apply,
+    TapeNode=TapeNode,
+    Operation=Operation,
+    Pullback=Pullback,
+    View=View,
+    Meta=Meta,
+    plain_classes=_plain,
+    call_globals=globals(),
+    mode=mode,
+    sequence=tape._sequence,
+    number_float=PYTHON_NUMBERS[float],
+    number_int=PYTHON_NUMBERS[int],
+    number_bool=PYTHON_NUMBERS[bool],
+    number_complex=PYTHON_NUMBERS[complex],
+    checked=trace.checked,
+    value_of=value_of,
+    fresh_edge=_fresh_edge,
+    leaf_edge=tape.leaf_edge,
+    lay_out=_lay_out,
+    follow=_follow,
+)

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import device as devices
 from . import dtypes, tape, trace
+from .fast import compiled_form
 from .layouts import SparseValue
 from .signature import aval as make_aval
 from .storage import Alias, Storage, View, split_runtime, strided
@@ -402,6 +403,9 @@ def wrap(value, edge=None):
     t._meta = None
     t._vc = [0]
     return t
+
+
+wrap = compiled_form(wrap, Tensor=Tensor, Storage=Storage, Value=Value)
 
 
 def wrap_strided(value, edge, strides):

@@ -13,7 +13,8 @@ import threading
 from . import device as devices
 from . import execute, stats
 from .config import settings
-from .signature import raise_if_bad
+from .fast import compiled_form
+from .signature import Aval, Signature, raise_if_bad
 from .value import META, SCALARS, Epoch, Value
 
 # One lock for all threads: a value pending on another thread is flushed there, and two locks could
@@ -350,3 +351,22 @@ class direct_mode:
         state.direct -= 1
         if not state.direct:
             state.trace = state.of(devices.cpu)
+
+
+record = compiled_form(
+    record,
+    python_record=record,
+    Value=Value,
+    Trace=Trace,
+    Signature=Signature,
+    Aval=Aval,
+    thread_state=state,
+    settings=settings,
+    first_scalar=SCALARS,
+    record_elsewhere=_record_elsewhere,
+    bound=_bound,
+    add_outputs=_add_outputs,
+    lock_acquire=_lock.acquire,
+    lock_release=_lock.release,
+)
+record_many = compiled_form(record_many)

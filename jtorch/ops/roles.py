@@ -141,8 +141,12 @@ def to_tuple(value):
     return _hashable(value)
 
 
+# Classes of static arguments that are taken as they are.
+SIMPLE = frozenset((int, float, bool, str, type(None)))
+
+
 def _hashable(value):
-    if value.__class__ in (int, float, bool, str) or value is None:
+    if value.__class__ in SIMPLE:
         return value
     if isinstance(value, (list, tuple)):
         return tuple(map(_hashable, value))

@@ -7,7 +7,21 @@ import warnings
 from .._engine import device as devices
 from .._engine.call import apply, apply_uncast, assign, finish_out, inplace
 from .._engine.tensor import Tensor
-from .roles import MISSING, TS, Dim, Dims, DType, S, T, Ts, sizes, tensors, to_dtype, to_tuple
+from .roles import (
+    MISSING,
+    SIMPLE,
+    TS,
+    Dim,
+    Dims,
+    DType,
+    S,
+    T,
+    Ts,
+    sizes,
+    tensors,
+    to_dtype,
+    to_tuple,
+)
 
 
 class DeviceAttrs(tuple):
@@ -199,8 +213,7 @@ def _expressions(parameters):
             attributes.append(p.name)
         else:
             attributes.append(
-                f"{p.name} if {p.name}.__class__ is int or {p.name} is None else "
-                f"_to_tuple({p.name})"
+                f"{p.name} if {p.name}.__class__ in _SIMPLE else _to_tuple({p.name})"
             )
     if counts:
         attributes.insert(0, f"({', '.join(counts)},)")
@@ -228,6 +241,7 @@ _BASE = {
     "_inplace": inplace,
     "_old_order": _old_order,
     "MISSING": MISSING,
+    "_SIMPLE": SIMPLE,
     "_to_tuple": to_tuple,
     "_sizes": sizes,
     "_tensors": tensors,

@@ -1,0 +1,32 @@
+"""The compiled form of the recording path (`_fast.c`), where it was built.
+
+It is optional: without a C compiler, or with JTORCH_PURE_PYTHON=1 in the environment, the Python
+functions do the same. Those remain what says what is right; the compiled ones hand them whatever is
+not usual.
+"""
+
+import os
+
+
+def _load():
+    if os.environ.get("JTORCH_PURE_PYTHON", "0") not in ("", "0"):
+        return None
+    try:
+        from . import _fast
+    except ImportError:
+        return None
+    return _fast
+
+
+compiled = _load()
+
+
+def compiled_form(function, **given):
+    """The compiled function of the same name, or `function` itself.
+
+    given: the classes and functions it works with, by the names that `_fast.c` has for them.
+    """
+    if compiled is None:
+        return function
+    compiled.setup(given)
+    return getattr(compiled, function.__name__)
