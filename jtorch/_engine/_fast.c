@@ -1,4 +1,4 @@
-/* The recording path of the engine in C: `record`, `record_many`, `wrap` and `apply`.
+/* The recording path of the engine in C: recording nodes, calling operations, walking back.
 
    The classes stay those that the Python modules define; their slots are read and written at the
    offsets that their member descriptors tell. Every function does the usual case and hands whatever
@@ -14,12 +14,12 @@
 
 /* ---- what `setup` is given ---- */
 
-static PyTypeObject *Value, *Tensor, *Storage, *TapeNode, *Trace, *Signature, *Operation, *Aval,
+static PyTypeObject *AccumulateGrad, *Value, *Tensor, *Storage, *TapeNode, *Trace, *Signature, *Operation, *Aval,
     *Pullback, *View, *Meta;
 static PyObject *plain_classes, *call_globals, *thread_state, *mode, *settings, *sequence,
-    *number_float, *number_int, *number_bool, *number_complex, *python_apply, *python_record,
+    *number_float, *number_int, *number_bool, *number_complex, *python_apply, *python_compute, *python_assign, *python_record, *python_wrap,
     *record_elsewhere, *bound, *add_outputs, *checked, *value_of, *fresh_edge,
-    *leaf_edge, *lay_out, *follow, *lock_acquire, *lock_release;
+    *leaf_edge, *lay_out, *follow, *lock_acquire, *lock_release, *freed, *before, *after, *step;
 static long long first_scalar; /* SCALARS: the slot of a trace's first number */
 
 static const struct {
@@ -29,7 +29,7 @@ static const struct {
     {"Value", &Value},         {"Tensor", &Tensor},       {"Storage", &Storage},
     {"TapeNode", &TapeNode},   {"Trace", &Trace},         {"Signature", &Signature},
     {"Operation", &Operation}, {"Aval", &Aval},           {"Pullback", &Pullback},
-    {"View", &View},           {"Meta", &Meta},
+    {"View", &View},           {"Meta", &Meta},           {"AccumulateGrad", &AccumulateGrad},
 };
 
 static const struct {
@@ -47,7 +47,10 @@ static const struct {
     {"number_bool", &number_bool},
     {"number_complex", &number_complex},
     {"python_apply", &python_apply},
+    {"python_compute", &python_compute},
+    {"python_assign", &python_assign},
     {"python_record", &python_record},
+    {"python_wrap", &python_wrap},
     {"record_elsewhere", &record_elsewhere},
     {"bound", &bound},
     {"add_outputs", &add_outputs},
@@ -59,6 +62,10 @@ static const struct {
     {"follow", &follow},
     {"lock_acquire", &lock_acquire},
     {"lock_release", &lock_release},
+    {"freed", &freed},
+    {"before", &before},
+    {"after", &after},
+    {"step", &step},
 };
 
 /* Offsets of slots, called after their class and name. */
@@ -69,7 +76,9 @@ static Py_ssize_t value_aval, value_array, value_epoch, value_slot, value_passed
     node_versions, node_label, trace_nodes, trace_values, trace_inputs, trace_scalars, trace_epoch,
     trace_bytes, trace_limit, trace_device, sig_outs, sig_guards, sig_device, sig_single,
     sig_differentiable, sig_vjps, op_sigs, op_saves_out, op_channels_last, op_multi, op_layout,
-    aval_nbytes, aval_differentiable, pullback_used, pullback_watched, view_base, meta_accumulate;
+    aval_nbytes, aval_differentiable, pullback_used, pullback_watched,
+    pullback_sig, pullback_wanted, pullback_complete, sig_n_outs, leaf_variable, view_base,
+    meta_accumulate;
 
 static const struct {
     PyTypeObject **of;
@@ -127,12 +136,18 @@ static const struct {
     {&Aval, "differentiable", &aval_differentiable},
     {&Pullback, "used", &pullback_used},
     {&Pullback, "watched", &pullback_watched},
+    {&Pullback, "sig", &pullback_sig},
+    {&Pullback, "wanted", &pullback_wanted},
+    {&Pullback, "complete", &pullback_complete},
+    {&Signature, "n_outs", &sig_n_outs},
+    {&AccumulateGrad, "variable", &leaf_variable},
     {&View, "base", &view_base},
     {&Meta, "accumulate", &meta_accumulate},
 };
 
 static PyObject *name_trace, *name_enabled, *name_override, *name_autocast, *name_max_bytes,
-    *name_vjp, *name_autograd_meta, *zero, *no_args;
+    *name_vjp, *name_autograd_meta, *name_n_outs, *name_add, *name_check, *name_free,
+    *name_signature, *zero, *no_args;
 
 static Py_ssize_t
 offset_of(PyTypeObject *type, const char *name)
@@ -274,10 +289,12 @@ new_tensor(PyObject *value, PyObject *edge)
 static PyObject *
 wrap(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    if (n < 1 || n > 2 || !Py_IS_TYPE(args[0], Value)) {
+    if (n < 1 || n > 2) {
         PyErr_SetString(PyExc_TypeError, "wrap() takes a Value and an edge");
         return NULL;
     }
+    if (!Py_IS_TYPE(args[0], Value))
+        return PyObject_Vectorcall(python_wrap, args, n, NULL);
     return new_tensor(args[0], n == 2 ? args[1] : Py_None);
 }
 
@@ -810,13 +827,22 @@ signature_of(PyObject *found, Call *c)
     return sig;
 }
 
-static PyObject *
-perform(PyObject *op, PyObject *args, PyObject *attrs, PyObject *found, Call *c)
+/* What a call recorded: Values and a node, both owned, the node NULL without gradients. */
+typedef struct {
+    PyObject *made;
+    PyObject *node;
+} Made;
+
+/* Record the call. -> 0, or -1 with an error set. */
+static int
+perform(PyObject *op, PyObject *found, Call *c, Made *m)
 {
-    PyObject *made = NULL, *node = NULL, *pullback = NULL, *versions = NULL, *out = NULL;
+    PyObject *pullback = NULL, *versions = NULL;
     PyObject *sig = signature_of(found, c);
+    int status = -1;
+    m->made = m->node = NULL;
     if (!sig)
-        return NULL;
+        return -1;
     if (c->mask && SLOT(sig, sig_differentiable) == Py_True) {
         if (!(pullback = pullback_of(sig, c->mask)))
             goto end;
@@ -826,49 +852,556 @@ perform(PyObject *op, PyObject *args, PyObject *attrs, PyObject *found, Call *c)
         if (!versions)
             goto end;
     }
-    if (!(made = record_node(sig, c->operands, c->n)))
+    if (!(m->made = record_node(sig, c->operands, c->n)))
         goto end;
-    if (pullback) {
-        node = new_node(c, pullback, Py_NewRef(versions));
-        if (!node)
-            goto end;
-    }
-    out = results_of(op, args, attrs, made, node, c->strided);
+    if (pullback && !(m->node = new_node(c, pullback, Py_NewRef(versions))))
+        Py_CLEAR(m->made);
+    else
+        status = 0;
 end:
     Py_XDECREF(versions);
     Py_XDECREF(pullback);
-    Py_XDECREF(node);
-    Py_XDECREF(made);
     Py_DECREF(sig);
-    return out;
+    return status;
+}
+
+/* Collect the operands of a call and record it. -> 1; 0 when it is not a usual one, and nothing has
+   changed; -1 with an error set. */
+static int
+call(PyObject *const *args, Call *c, Made *m)
+{
+    PyObject *op = args[0];
+    if (!is_unset(name_autocast) || !PyTuple_CheckExact(args[1]) ||
+        PyTuple_GET_SIZE(args[1]) > MOST_OPERANDS || !PyObject_TypeCheck(op, Operation))
+        return 0;
+    int usual = collect(c, args[1], args[2]);
+    if (usual < 1)
+        return usual;
+    PyObject *sig = PyDict_GetItemWithError(SLOT(op, op_sigs), c->key);
+    if (!sig) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_INCREF(sig);
+    int status = perform(op, sig, c, m);
+    Py_DECREF(sig);
+    return status < 0 ? -1 : 1;
+}
+
+static PyObject *
+compute(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    if (n != 3) {
+        PyErr_SetString(PyExc_TypeError, "compute() takes an operation, arguments and attributes");
+        return NULL;
+    }
+    Call c = {.n = 0, .key = NULL, .mask = 0, .strided = 0};
+    Made m = {NULL, NULL};
+    int done = call(args, &c, &m);
+    PyObject *out = NULL;
+    if (done == 1) {
+        out = PyTuple_Pack(
+            3, m.made, m.node ? m.node : Py_None, c.strided ? Py_True : Py_False);
+        Py_DECREF(m.made);
+        Py_XDECREF(m.node);
+    }
+    release(&c);
+    return done ? out : PyObject_Vectorcall(python_compute, args, 3, NULL);
 }
 
 static PyObject *
 apply(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     if (n != 3) {
-        PyErr_SetString(PyExc_TypeError, "apply() takes an operation, its arguments and attributes");
+        PyErr_SetString(PyExc_TypeError, "apply() takes an operation, arguments and attributes");
         return NULL;
     }
-    PyObject *op = args[0], *operands = args[1];
-    if (is_unset(name_override) && is_unset(name_autocast) && PyTuple_CheckExact(operands) &&
-        PyTuple_GET_SIZE(operands) <= MOST_OPERANDS && PyObject_TypeCheck(op, Operation)) {
-        Call c = {.n = 0, .key = NULL, .mask = 0, .strided = 0};
-        int usual = collect(&c, operands, args[2]);
-        PyObject *out = NULL, *sig = NULL;
-        if (usual == 1) {
-            sig = PyDict_GetItemWithError(SLOT(op, op_sigs), c.key);
-            if (sig)
-                out = perform(op, operands, args[2], Py_NewRef(sig), &c);
-            else
-                PyErr_Clear();
-            Py_XDECREF(sig);
-        }
-        release(&c);
-        if (usual < 0 || sig)
-            return out;
+    Call c = {.n = 0, .key = NULL, .mask = 0, .strided = 0};
+    Made m = {NULL, NULL};
+    int done = is_unset(name_override) ? call(args, &c, &m) : 0;
+    PyObject *out = NULL;
+    if (done == 1) {
+        out = results_of(args[0], args[1], args[2], m.made, m.node, c.strided);
+        Py_DECREF(m.made);
+        Py_XDECREF(m.node);
     }
-    return PyObject_Vectorcall(python_apply, args, 3, NULL);
+    release(&c);
+    return done ? out : PyObject_Vectorcall(python_apply, args, 3, NULL);
+}
+
+/* ---- operations on long lists, outside autograd ---- */
+
+/* Append a tensor's contents and their aval. -> 1; 0 when it is no usual tensor; -1 on errors. */
+static int
+add_contents(PyObject *a, PyObject *values, PyObject *key)
+{
+    if (!Py_IS_TYPE(a, Tensor) && PySet_Contains(plain_classes, (PyObject *)Py_TYPE(a)) != 1)
+        return 0;
+    PyObject *st = SLOT(a, tensor_st);
+    if (!st || SLOT(a, tensor_view) != Py_None || SLOT(st, storage_value) == Py_None)
+        return 0;
+    PyObject *value = SLOT(st, storage_value);
+    if (PyList_Append(values, value) < 0 || PyList_Append(key, SLOT(value, value_aval)) < 0)
+        return -1;
+    return 1;
+}
+
+/* True when the tensors are ones whose storage can be given a new value just so. */
+static int
+are_assignable(PyObject *targets)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(targets); i++) {
+        PyObject *t = PyList_GET_ITEM(targets, i);
+        if (!PyObject_TypeCheck(t, Tensor) || !SLOT(t, tensor_st) ||
+            SLOT(t, tensor_view) != Py_None ||
+            SLOT(SLOT(t, tensor_st), storage_alias) != Py_None)
+            return 0;
+    }
+    return 1;
+}
+
+static PyObject *
+successor(PyObject *number)
+{
+    return PyLong_FromLongLong(PyLong_AsLongLong(number) + 1);
+}
+
+static int
+store(PyObject *targets, PyObject *made)
+{
+    Py_ssize_t n = PyList_GET_SIZE(targets);
+    if (!PyList_Check(made) || PyList_GET_SIZE(made) != n) {
+        PyErr_SetString(PyExc_ValueError, "an operation gave another number of results");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *t = PyList_GET_ITEM(targets, i), *st = SLOT(t, tensor_st);
+        PyObject *cell = SLOT(t, tensor_vc);
+        PyObject *version = successor(SLOT(st, storage_version));
+        PyObject *count = successor(PyList_GET_ITEM(cell, 0));
+        if (!version || !count) {
+            Py_XDECREF(version);
+            Py_XDECREF(count);
+            return -1;
+        }
+        put(st, storage_version, version);
+        put(st, storage_value, Py_NewRef(PyList_GET_ITEM(made, i)));
+        PyList_SetItem(cell, 0, count);
+    }
+    return 0;
+}
+
+/* Look up the signature and record. -> 1; 0 when the call is not a usual one; -1 on errors. */
+static int
+assign_usual(PyObject *op, PyObject *args, PyObject *attrs, PyObject *targets, PyObject *operands,
+             PyObject *key)
+{
+    if (PyList_Append(key, attrs) < 0)
+        return -1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++) {
+        PyObject *a = PyTuple_GET_ITEM(args, i), *number = number_aval(Py_TYPE(a));
+        if (number) {
+            if (PyList_Append(operands, a) < 0 || PyList_Append(key, number) < 0)
+                return -1;
+            continue;
+        }
+        int done = add_contents(a, operands, key);
+        if (done < 1)
+            return done;
+    }
+    PyObject *whole = PyList_AsTuple(key);
+    if (!whole)
+        return -1;
+    PyObject *sig = PyDict_GetItemWithError(SLOT(op, op_sigs), whole);
+    Py_DECREF(whole);
+    if (!sig || SLOT(sig, sig_single) == Py_True || PyTuple_GET_SIZE(SLOT(sig, sig_guards))) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_INCREF(sig);
+    PyObject *made =
+        record_node(sig, PySequence_Fast_ITEMS(operands), PyList_GET_SIZE(operands));
+    Py_DECREF(sig);
+    if (!made)
+        return -1;
+    int status = store(targets, made);
+    Py_DECREF(made);
+    return status < 0 ? -1 : 1;
+}
+
+static PyObject *
+assign(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    if (n != 4) {
+        PyErr_SetString(PyExc_TypeError, "assign() takes four arguments");
+        return NULL;
+    }
+    int done = 0;
+    if (is_unset(name_autocast) && PyTuple_CheckExact(args[1]) && PyList_CheckExact(args[3]) &&
+        PyObject_TypeCheck(args[0], Operation) && are_assignable(args[3])) {
+        PyObject *operands = PyList_New(0), *key = PyList_New(0);
+        done = operands && key
+                   ? assign_usual(args[0], args[1], args[2], args[3], operands, key)
+                   : -1;
+        Py_XDECREF(operands);
+        Py_XDECREF(key);
+    }
+    if (done < 0)
+        return NULL;
+    if (done)
+        Py_RETURN_NONE;
+    return PyObject_Vectorcall(python_assign, args, 4, NULL);
+}
+
+/* ---- backward ---- */
+
+/* Nodes that wait for their turn: a binary heap, the one recorded last on top. */
+typedef struct {
+    long long seq;
+    PyObject *node; /* borrowed from the buffers */
+} Waiting;
+
+typedef struct {
+    Waiting *heap;
+    Py_ssize_t n, room;
+    PyObject *buffers; /* node -> list of the gradients of its outputs */
+    PyObject *leaves;
+    PyObject *walk, *wrap, *unwrap, *accumulate;
+    int keep_graph;
+} Walk;
+
+static int
+push(Walk *w, PyObject *node)
+{
+    if (w->n == w->room) {
+        Py_ssize_t room = w->room ? 2 * w->room : 64;
+        Waiting *heap = PyMem_Realloc(w->heap, room * sizeof(Waiting));
+        if (!heap) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        w->heap = heap;
+        w->room = room;
+    }
+    long long seq = PyLong_AsLongLong(SLOT(node, node_seq));
+    if (seq == -1 && PyErr_Occurred())
+        return -1;
+    Py_ssize_t i = w->n++;
+    while (i && w->heap[(i - 1) / 2].seq < seq) {
+        w->heap[i] = w->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    w->heap[i] = (Waiting){seq, node};
+    return 0;
+}
+
+static PyObject *
+pop(Walk *w)
+{
+    PyObject *top = w->heap[0].node;
+    Waiting last = w->heap[--w->n];
+    Py_ssize_t i = 0, child;
+    while ((child = 2 * i + 1) < w->n) {
+        if (child + 1 < w->n && w->heap[child + 1].seq > w->heap[child].seq)
+            child++;
+        if (w->heap[child].seq <= last.seq)
+            break;
+        w->heap[i] = w->heap[child];
+        i = child;
+    }
+    w->heap[i] = last;
+    return top;
+}
+
+/* How many outputs a node has, or -1 with an error set. */
+static Py_ssize_t
+outputs_of(PyObject *node)
+{
+    if (Py_IS_TYPE(node, AccumulateGrad))
+        return 1;
+    PyObject *count =
+        Py_IS_TYPE(node, TapeNode)
+            ? Py_NewRef(SLOT(SLOT(SLOT(node, node_pullback), pullback_sig), sig_n_outs))
+            : PyObject_GetAttr(node, name_n_outs);
+    if (!count)
+        return -1;
+    Py_ssize_t n = PyLong_AsSsize_t(count);
+    Py_DECREF(count);
+    return n;
+}
+
+/* The gradients of a node's outputs so far, borrowed; the node waits for its turn from now on. */
+static PyObject *
+gradients_of(Walk *w, PyObject *node)
+{
+    PyObject *found = PyDict_GetItemWithError(w->buffers, node);
+    if (found || PyErr_Occurred())
+        return found;
+    Py_ssize_t n = outputs_of(node);
+    if (n < 0)
+        return NULL;
+    PyObject *made = PyList_New(n);
+    if (!made)
+        return NULL;
+    for (Py_ssize_t i = 0; i < n; i++)
+        PyList_SET_ITEM(made, i, Py_NewRef(Py_None));
+    int failed = PyDict_SetItem(w->buffers, node, made) < 0;
+    Py_DECREF(made);
+    if (failed)
+        return NULL;
+    if (Py_IS_TYPE(node, AccumulateGrad) ? PyList_Append(w->leaves, node) < 0 : push(w, node) < 0)
+        return NULL;
+    return made;
+}
+
+/* Send a gradient along an edge (node, output number). */
+static int
+send(Walk *w, PyObject *edge, PyObject *g)
+{
+    PyObject *found = gradients_of(w, PyTuple_GET_ITEM(edge, 0));
+    if (!found)
+        return -1;
+    Py_ssize_t nr = PyLong_AsSsize_t(PyTuple_GET_ITEM(edge, 1));
+    if (nr < 0 || nr >= PyList_GET_SIZE(found)) {
+        PyErr_SetString(PyExc_IndexError, "an edge leads to an output that the node does not have");
+        return -1;
+    }
+    PyObject *before = PyList_GET_ITEM(found, nr), *sum;
+    if (before == Py_None)
+        sum = Py_NewRef(g);
+    else
+        sum = PyObject_CallMethodObjArgs(w->walk, name_add, before, g, NULL);
+    return sum ? PyList_SetItem(found, nr, sum) : -1;
+}
+
+static inline int
+is_empty(PyObject *hooks)
+{
+    return hooks == Py_None || (PyDict_CheckExact(hooks) && !PyDict_GET_SIZE(hooks));
+}
+
+/* Run hooks and `retain_grad` on what arrives at a node. Takes and gives a reference. */
+static PyObject *
+before_node(Walk *w, PyObject *node, PyObject *incoming)
+{
+    if (is_empty(SLOT(node, node_pre_hooks)) && is_empty(SLOT(node, node_retained)))
+        return incoming;
+    PyObject *all[] = {node, incoming, w->walk, w->wrap, w->unwrap};
+    PyObject *changed = PyObject_Vectorcall(before, all, 5, NULL);
+    Py_DECREF(incoming);
+    return changed;
+}
+
+/* Raise when what a node saved was freed, or modified since. */
+static int
+check_node(PyObject *node)
+{
+    PyObject *versions = SLOT(node, node_versions);
+    int fine = SLOT(node, node_saved) != freed;
+    if (fine && versions != Py_None)
+        for (Py_ssize_t i = 0; fine && i < PyList_GET_SIZE(versions); i++) {
+            PyObject *entry = PyList_GET_ITEM(versions, i);
+            PyObject *now = PyList_GET_ITEM(PyTuple_GET_ITEM(entry, 0), 0);
+            fine = now == PyTuple_GET_ITEM(entry, 1) ||
+                   PyObject_RichCompareBool(now, PyTuple_GET_ITEM(entry, 1), Py_EQ) == 1;
+        }
+    if (fine)
+        return 0;
+    PyObject *done = PyObject_CallMethodNoArgs(node, name_check);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* The signature of a pullback for gradients of all outputs, owned. */
+static PyObject *
+complete_signature(PyObject *pullback, Py_ssize_t n)
+{
+    PyObject *found = SLOT(pullback, pullback_complete);
+    if (found != Py_None)
+        return Py_NewRef(found);
+    PyObject *given = PyTuple_New(n);
+    for (Py_ssize_t i = 0; given && i < n; i++)
+        PyTuple_SET_ITEM(given, i, PyLong_FromSsize_t(i));
+    if (!given)
+        return NULL;
+    found = PyObject_CallMethodOneArg(pullback, name_signature, given);
+    Py_DECREF(given);
+    return found;
+}
+
+/* Record the pullback of a node and send on what it gives. */
+static int
+step_recorded(Walk *w, PyObject *node, PyObject *incoming)
+{
+    PyObject *pullback = SLOT(node, node_pullback), *edges = SLOT(node, node_edges);
+    if (check_node(node) < 0)
+        return -1;
+    PyObject *sig = complete_signature(pullback, PyList_GET_SIZE(incoming));
+    PyObject *operands = sig ? PySequence_List(SLOT(node, node_saved)) : NULL;
+    PyObject *extended = operands ? PySequence_InPlaceConcat(operands, incoming) : NULL;
+    PyObject *made = NULL;
+    if (extended)
+        made = record_node(sig, PySequence_Fast_ITEMS(operands), PyList_GET_SIZE(operands));
+    Py_XDECREF(extended);
+    Py_XDECREF(operands);
+    Py_XDECREF(sig);
+    if (!made)
+        return -1;
+    if (!w->keep_graph && PyObject_IsTrue(SLOT(node, node_saved)))
+        put(node, node_saved, Py_NewRef(freed));
+    int single = Py_IS_TYPE(made, Value), status = 0;
+    PyObject *wanted = SLOT(pullback, pullback_wanted);
+    for (Py_ssize_t i = 0; !status && i < PyTuple_GET_SIZE(wanted); i++) {
+        PyObject *edge = PyTuple_GET_ITEM(edges, PyLong_AsSsize_t(PyTuple_GET_ITEM(wanted, i)));
+        if (edge != Py_None)
+            status = send(w, edge, single ? made : PyList_GET_ITEM(made, i));
+    }
+    Py_DECREF(made);
+    return status;
+}
+
+/* The same for a node with hooks, without some gradients, or of another kind. */
+static int
+step_general(Walk *w, PyObject *node, PyObject *incoming)
+{
+    PyObject *all[] = {node, incoming, w->walk, w->wrap, w->unwrap};
+    PyObject *result = PyObject_Vectorcall(step, all, 5, NULL);
+    PyObject *outgoing = result ? PySequence_Fast(result, "gradients") : NULL;
+    int status = -1;
+    Py_XDECREF(result);
+    if (!outgoing)
+        return -1;
+    if (!w->keep_graph) {
+        PyObject *done = PyObject_CallMethodNoArgs(node, name_free);
+        if (!done)
+            goto end;
+        Py_DECREF(done);
+    }
+    PyObject *edges = SLOT(node, node_edges);
+    Py_ssize_t n = Py_MIN(PyTuple_GET_SIZE(edges), PySequence_Fast_GET_SIZE(outgoing));
+    status = 0;
+    for (Py_ssize_t i = 0; !status && i < n; i++) {
+        PyObject *edge = PyTuple_GET_ITEM(edges, i);
+        PyObject *g = PySequence_Fast_GET_ITEM(outgoing, i);
+        if (edge != Py_None && g != Py_None)
+            status = send(w, edge, g);
+    }
+end:
+    Py_DECREF(outgoing);
+    return status;
+}
+
+/* Take what arrived at a node out of the buffers, hooks run. The node is kept alive by `held`. */
+static PyObject *
+arrived(Walk *w, PyObject *node)
+{
+    PyObject *incoming = PyDict_GetItemWithError(w->buffers, node);
+    if (!incoming)
+        return NULL;
+    Py_INCREF(incoming);
+    if (PyDict_DelItem(w->buffers, node) < 0) {
+        Py_DECREF(incoming);
+        return NULL;
+    }
+    return before_node(w, node, incoming);
+}
+
+static int
+visit(Walk *w, PyObject *node)
+{
+    PyObject *incoming = arrived(w, node);
+    if (!incoming)
+        return -1;
+    int usual = Py_IS_TYPE(node, TapeNode) && is_empty(SLOT(node, node_hooks)) &&
+                PyList_CheckExact(incoming);
+    for (Py_ssize_t i = 0; usual && i < PyList_GET_SIZE(incoming); i++)
+        usual = PyList_GET_ITEM(incoming, i) != Py_None;
+    int status = usual ? step_recorded(w, node, incoming) : step_general(w, node, incoming);
+    Py_DECREF(incoming);
+    return status;
+}
+
+/* Give a leaf its gradient. */
+static int
+serve(Walk *w, PyObject *leaf)
+{
+    PyObject *incoming = arrived(w, leaf);
+    PyObject *g = incoming ? PySequence_GetItem(incoming, 0) : NULL, *done = NULL;
+    int status = -1;
+    if (!g)
+        goto end;
+    status = 0;
+    if (g == Py_None || w->accumulate == Py_None)
+        goto end;
+    status = -1;
+    PyObject *both[] = {g, Py_None};
+    PyObject *t = PyObject_Vectorcall(w->wrap, both, 2, NULL);
+    if (!t)
+        goto end;
+    PyObject *pair[] = {SLOT(leaf, leaf_variable), t};
+    done = PyObject_Vectorcall(w->accumulate, pair, 2, NULL);
+    Py_DECREF(t);
+    if (!done)
+        goto end;
+    Py_DECREF(done);
+    status = 0;
+    if (!is_empty(SLOT(leaf, node_hooks))) {
+        PyObject *all[] = {leaf, incoming, no_args, w->walk, w->wrap, w->unwrap};
+        done = PyObject_Vectorcall(after, all, 6, NULL);
+        status = done ? 0 : -1;
+        Py_XDECREF(done);
+    }
+end:
+    Py_XDECREF(g);
+    Py_XDECREF(incoming);
+    return status;
+}
+
+static int
+walk_all(Walk *w, PyObject *roots, PyObject *grads)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(roots); i++) {
+        PyObject *value = PyObject_CallOneArg(value_of, PyList_GET_ITEM(grads, i));
+        int status = value ? send(w, PyList_GET_ITEM(roots, i), value) : -1;
+        Py_XDECREF(value);
+        if (status < 0)
+            return -1;
+    }
+    while (w->n) {
+        PyObject *node = Py_NewRef(pop(w));
+        int status = visit(w, node);
+        Py_DECREF(node);
+        if (status < 0)
+            return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(w->leaves); i++)
+        if (serve(w, PyList_GET_ITEM(w->leaves, i)) < 0)
+            return -1;
+    return 0;
+}
+
+static PyObject *
+walk_plain(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    if (n != 7 || !PyList_CheckExact(args[1]) || !PyList_CheckExact(args[2]) ||
+        PyList_GET_SIZE(args[1]) != PyList_GET_SIZE(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "walk_plain() takes a walk, roots, gradients, ...");
+        return NULL;
+    }
+    Walk w = {.heap = NULL, .n = 0, .room = 0, .walk = args[0], .wrap = args[3], .unwrap = args[4],
+              .accumulate = args[6]};
+    w.keep_graph = PyObject_IsTrue(args[5]);
+    w.buffers = PyDict_New();
+    w.leaves = PyList_New(0);
+    int status = -1;
+    if (w.keep_graph >= 0 && w.buffers && w.leaves)
+        status = walk_all(&w, args[1], args[2]);
+    Py_XDECREF(w.buffers);
+    Py_XDECREF(w.leaves);
+    PyMem_Free(w.heap);
+    if (status < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 /* ---- the module ---- */
@@ -878,7 +1411,10 @@ static PyMethodDef methods[] = {
     {"record", (PyCFunction)(void (*)(void))record, METH_FASTCALL, "trace.record"},
     {"record_many", (PyCFunction)(void (*)(void))record_many, METH_FASTCALL, "trace.record_many"},
     {"wrap", (PyCFunction)(void (*)(void))wrap, METH_FASTCALL, "tensor.wrap"},
+    {"compute", (PyCFunction)(void (*)(void))compute, METH_FASTCALL, "call.compute"},
     {"apply", (PyCFunction)(void (*)(void))apply, METH_FASTCALL, "call.apply"},
+    {"assign", (PyCFunction)(void (*)(void))assign, METH_FASTCALL, "call.assign"},
+    {"walk_plain", (PyCFunction)(void (*)(void))walk_plain, METH_FASTCALL, "tape.walk_plain"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -900,6 +1436,11 @@ PyInit__fast(void)
         {&name_max_bytes, "max_bytes"},
         {&name_vjp, "vjp"},
         {&name_autograd_meta, "_autograd_meta"},
+        {&name_n_outs, "n_outs"},
+        {&name_add, "add"},
+        {&name_check, "check"},
+        {&name_free, "free"},
+        {&name_signature, "signature"},
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
         if (!(*names[i].into = PyUnicode_InternFromString(names[i].text)))

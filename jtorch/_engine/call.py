@@ -634,6 +634,8 @@ def resize_out(out, result):
 apply = compiled_form(
     apply,
     python_apply=apply,
+    python_compute=compute,
+    python_assign=assign,
     TapeNode=TapeNode,
     Operation=Operation,
     Pullback=Pullback,
@@ -654,3 +656,5 @@ apply = compiled_form(
     lay_out=_lay_out,
     follow=_follow,
 )
+compute = compiled_form(compute)
+assign = compiled_form(assign)

@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 
 from . import signature as signatures
 from . import trace
+from .fast import compiled_form
 from .layouts import SparseAval, SparseOperand
 from .signature import Operation
 from .value import META
@@ -387,7 +388,7 @@ def walk_back(
     only nodes on a path to them run. accumulate(variable, tensor) stores a leaf's gradient.
     """
     if targets is None and not create_graph and not mode.anomaly:
-        return _walk_plain(roots, grads, wrap, unwrap, keep_graph, accumulate)
+        return walk_plain(_PlainWalk(), roots, grads, wrap, unwrap, keep_graph, accumulate)
     walk = _GraphWalk() if create_graph else _PlainWalk()
     buffers = {}
     order = _ordered(roots)
@@ -429,13 +430,12 @@ def walk_back(
     return None
 
 
-def _walk_plain(roots, grads, wrap, unwrap, keep_graph, accumulate):
+def walk_plain(walk, roots, grads, wrap, unwrap, keep_graph, accumulate):
     """`walk_back` to all leaves, without a graph of its own.
 
     A node is numbered after everything it uses, so the highest number among those that have
     gradients has all of its gradients. Leaves are served last, in the order they were reached.
     """
-    walk = _PlainWalk()
     buffers = {}
     waiting = []
     leaves = []
@@ -652,3 +652,13 @@ def leaf_edge(meta_owner, meta):
         node = AccumulateGrad(meta_owner)
         meta.accumulate = weakref.ref(node)
     return (node, 0)
+
+
+walk_plain = compiled_form(
+    walk_plain,
+    AccumulateGrad=AccumulateGrad,
+    freed=FREED,
+    before=_before,
+    after=_after,
+    step=_step,
+)

@@ -405,7 +405,7 @@ def wrap(value, edge=None):
     return t
 
 
-wrap = compiled_form(wrap, Tensor=Tensor, Storage=Storage, Value=Value)
+wrap = compiled_form(wrap, python_wrap=wrap, Tensor=Tensor, Storage=Storage, Value=Value)
 
 
 def wrap_strided(value, edge, strides):

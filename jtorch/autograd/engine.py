@@ -7,10 +7,6 @@ from .._engine.storage import is_dense
 from .._engine.tensor import Tensor, _replace, value_of, wrap, wrap_strided
 
 
-def _wrap(value, edge):
-    return wrap(value, edge)
-
-
 def _unwrap(tensor):
     return value_of(tensor), (tensor._edge or (tensor._gradient_edge() if tensor._rg else None))
 
@@ -114,7 +110,7 @@ def _walk(roots, starts, keep_graph, create_graph, targets=None, accumulate=None
         return tape.walk_back(
             roots,
             starts,
-            wrap=_wrap,
+            wrap=wrap,
             unwrap=_unwrap,
             keep_graph=keep_graph,
             create_graph=create_graph,
