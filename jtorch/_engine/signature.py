@@ -286,29 +286,29 @@ class Signature:
     @property
     def unguarded(self):
         """The same computation without its guards."""
-        if self._unguarded is None:
-            n = self.n_outs
-            wanted = [i < n for i in range(len(self.outs))]
-            pruned, _ = dce_jaxpr(self.jaxpr.jaxpr, wanted, True)
-            closed = ClosedJaxpr(pruned, self.jaxpr.consts)
-            self._unguarded = Signature(
-                self.op, self.avals, closed, n, (), self.device, self.primal
-            )
-        return self._unguarded
+        return self._unguarded or self._without_guards()
+
+    def _without_guards(self):
+        n = self.n_outs
+        pruned, _ = dce_jaxpr(self.jaxpr.jaxpr, [i < n for i in range(len(self.outs))], True)
+        closed = ClosedJaxpr(pruned, self.jaxpr.consts)
+        made = Signature(self.op, self.avals, closed, n, (), self.device, self.primal)
+        self._unguarded = made
+        return made
 
     @property
     def guard_only(self):
         """(positions of the inputs the guards look at, NumPy function of them or None): the guards
         alone.
         """
-        if self._guard_only is None:
-            n = self.n_outs
-            pruned, used = dce_jaxpr(self.jaxpr.jaxpr, [i >= n for i in range(len(self.outs))])
-            positions = tuple(i for i, u in enumerate(used) if u)
-            self._guard_only = (
-                positions,
-                interpret.compile_numpy(ClosedJaxpr(pruned, self.jaxpr.consts)),
-            )
+        return self._guard_only or self._guards_alone()
+
+    def _guards_alone(self):
+        n = self.n_outs
+        pruned, used = dce_jaxpr(self.jaxpr.jaxpr, [i >= n for i in range(len(self.outs))])
+        positions = tuple(i for i, u in enumerate(used) if u)
+        check = interpret.compile_numpy(ClosedJaxpr(pruned, self.jaxpr.consts))
+        self._guard_only = positions, check
         return self._guard_only
 
     def vjp(self, mask):

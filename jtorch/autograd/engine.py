@@ -67,14 +67,14 @@ def _start_gradients(outputs, gradients):
 
 def _start_gradient(output, gradient):
     if gradient is None:
-        if output.requires_grad and output.numel() != 1:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        if output.requires_grad and not output.dtype.is_floating_point:
+        aval = output._aval
+        if output.requires_grad and (aval.numel != 1 or not aval.dtype.is_floating_point):
+            if aval.numel != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
             raise RuntimeError(
-                "grad can be implicitly created only for real scalar outputs but got "
-                f"{output.dtype}"
+                f"grad can be implicitly created only for real scalar outputs but got {aval.dtype}"
             )
-        return wrap(tape.ones(output._aval))
+        return wrap(tape.ones(aval))
     if not isinstance(gradient, Tensor):
         raise TypeError(
             f"gradients can be either Tensors or None, but got {type(gradient).__name__}"

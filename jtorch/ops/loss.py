@@ -249,12 +249,11 @@ def cross_entropy(
     `target` holds class indices (N, *), or probabilities in the shape of `input`. Raises IndexError
     for a class out of range (at the next look at a value), ValueError for batches that differ.
     """
-    reduction = legacy(reduction, size_average, reduce)
-    check(
-        0.0 <= label_smoothing <= 1.0,
-        f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}",
-    )
-    if tuple(input.shape) == tuple(target.shape):
+    if size_average is not None or reduce is not None:
+        reduction = legacy(reduction, size_average, reduce)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if input.shape == target.shape:
         check(
             target.dtype.is_floating_point,
             "Expected floating point type for target with class probabilities, got "

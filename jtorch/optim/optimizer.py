@@ -63,29 +63,36 @@ def _framed(step):
 
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
-        before = (*_global_optimizer_pre_hooks.values(), *self._optimizer_step_pre_hooks.values())
-        for hook in before:
-            result = hook(self, args, kwargs)
-            if result is None:
-                continue
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(
-                    f"{step} must return None or a tuple of (new_args, new_kwargs), "
-                    f"but got {result}."
-                )
-            args, kwargs = result
+        if _global_optimizer_pre_hooks or self._optimizer_step_pre_hooks:
+            args, kwargs = _before(self, step, args, kwargs)
         out = step(self, *args, **kwargs)
-        after = (
-            *self._optimizer_step_post_hooks.values(),
-            *_global_optimizer_post_hooks.values(),
-        )
-        for hook in after:
-            hook(self, args, kwargs)
+        if self._optimizer_step_post_hooks or _global_optimizer_post_hooks:
+            after = (
+                *self._optimizer_step_post_hooks.values(),
+                *_global_optimizer_post_hooks.values(),
+            )
+            for hook in after:
+                hook(self, args, kwargs)
         trace.step_boundary()
         return out
 
     wrapper.hooked = True
     return wrapper
+
+
+def _before(optimizer, step, args, kwargs):
+    """Call the hooks before a step: the arguments to go on with."""
+    hooks = (*_global_optimizer_pre_hooks.values(), *optimizer._optimizer_step_pre_hooks.values())
+    for hook in hooks:
+        result = hook(optimizer, args, kwargs)
+        if result is None:
+            continue
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise RuntimeError(
+                f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}."
+            )
+        args, kwargs = result
+    return args, kwargs
 
 
 # What was added to the optimisers after their first release: a checkpoint may lack it.
@@ -389,7 +396,7 @@ class Optimizer(Authoring):
         if (
             len(counts) != 1
             or {Aval}.symmetric_difference(map(type, map(_aval, grads)))
-            or len(set(map(_device, params))) != 1
+            or len(set(map(id, map(_device, params)))) != 1
             or group.get("capturable")
         ):
             return None
