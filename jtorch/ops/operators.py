@@ -129,7 +129,7 @@ def attach_operators():
     Tensor.__pos__ = lambda self: self
     Tensor.__invert__ = _invert
     Tensor.__abs__ = ops.abs
-    Tensor.__hash__ = object.__hash__
+    Tensor.__hash__ = lambda self: id(self)
 
 
 def _invert(self):
