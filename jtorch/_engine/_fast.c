@@ -19,7 +19,7 @@ static PyTypeObject *AccumulateGrad, *Value, *Tensor, *Storage, *TapeNode, *Trac
 static PyObject *plain_classes, *call_globals, *thread_state, *mode, *settings, *sequence,
     *number_float, *number_int, *number_bool, *number_complex, *python_apply, *python_compute, *python_assign, *python_record, *python_wrap,
     *record_elsewhere, *bound, *add_outputs, *checked, *value_of, *fresh_edge,
-    *leaf_edge, *lay_out, *follow, *lock_acquire, *lock_release, *freed, *before, *after, *step;
+    *lay_out, *follow, *lock_acquire, *lock_release, *freed, *before, *after, *step;
 static long long first_scalar; /* SCALARS: the slot of a trace's first number */
 
 static const struct {
@@ -57,7 +57,6 @@ static const struct {
     {"checked", &checked},
     {"value_of", &value_of},
     {"fresh_edge", &fresh_edge},
-    {"leaf_edge", &leaf_edge},
     {"lay_out", &lay_out},
     {"follow", &follow},
     {"lock_acquire", &lock_acquire},
@@ -524,29 +523,62 @@ release(Call *c)
     Py_XDECREF(c->key);
 }
 
+/* Fill what every node of the graph has but its edges. -> 0, or -1 with an error set. */
+static int
+start_node(PyObject *node)
+{
+    PyObject *seq = PyIter_Next(sequence);
+    fill(node, node_seq, seq);
+    fill(node, node_hooks, Py_NewRef(Py_None));
+    fill(node, node_pre_hooks, Py_NewRef(Py_None));
+    fill(node, node_retained, Py_NewRef(Py_None));
+    fill(node, node_metadata, Py_NewRef(Py_None));
+    return seq ? 0 : -1;
+}
+
+/* The living AccumulateGrad of a leaf, owned; NULL without one (or with an error set). */
+static PyObject *
+living_node(PyObject *meta)
+{
+    PyObject *ref = SLOT(meta, meta_accumulate);
+    PyObject *node = ref == Py_None ? NULL : PyObject_CallNoArgs(ref);
+    if (node == Py_None)
+        Py_CLEAR(node);
+    return node;
+}
+
+/* A new AccumulateGrad, to which the leaf refers weakly. */
+static PyObject *
+new_leaf_node(PyObject *t, PyObject *meta)
+{
+    PyObject *node = AccumulateGrad->tp_alloc(AccumulateGrad, 0);
+    if (!node)
+        return NULL;
+    fill(node, node_edges, Py_NewRef(no_args));
+    fill(node, leaf_variable, Py_NewRef(t));
+    PyObject *ref = start_node(node) < 0 ? NULL : PyWeakref_NewRef(node, NULL);
+    if (!ref) {
+        Py_DECREF(node);
+        return NULL;
+    }
+    put(meta, meta_accumulate, ref);
+    return node;
+}
+
 static PyObject *
 edge_of_leaf(PyObject *t)
 {
     PyObject *meta = SLOT(t, tensor_meta);
-    if (meta != Py_None) {
-        PyObject *ref = SLOT(meta, meta_accumulate);
-        if (ref != Py_None) {
-            PyObject *node = PyObject_CallNoArgs(ref);
-            if (!node)
-                return NULL;
-            if (node != Py_None) {
-                PyObject *edge = PyTuple_Pack(2, node, zero);
-                Py_DECREF(node);
-                return edge;
-            }
-            Py_DECREF(node);
-        }
-        Py_INCREF(meta);
-    }
-    else if (!(meta = PyObject_CallMethodNoArgs(t, name_autograd_meta)))
+    meta = meta == Py_None ? PyObject_CallMethodNoArgs(t, name_autograd_meta) : Py_NewRef(meta);
+    if (!meta)
         return NULL;
-    PyObject *both[] = {t, meta};
-    PyObject *edge = PyObject_Vectorcall(leaf_edge, both, 2, NULL);
+    PyObject *node = living_node(meta), *edge = NULL;
+    if (!node && !PyErr_Occurred())
+        node = new_leaf_node(t, meta);
+    if (node) {
+        edge = PyTuple_Pack(2, node, zero);
+        Py_DECREF(node);
+    }
     Py_DECREF(meta);
     return edge;
 }
@@ -699,15 +731,10 @@ new_node(Call *c, PyObject *pullback, PyObject *versions)
         for (Py_ssize_t i = 0; i < c->n; i++)
             PyTuple_SET_ITEM(edges, i, Py_NewRef(c->edges[i] ? c->edges[i] : Py_None));
     fill(node, node_edges, edges);
-    fill(node, node_seq, PyIter_Next(sequence));
-    fill(node, node_hooks, Py_NewRef(Py_None));
-    fill(node, node_pre_hooks, Py_NewRef(Py_None));
-    fill(node, node_retained, Py_NewRef(Py_None));
-    fill(node, node_metadata, Py_NewRef(Py_None));
     fill(node, node_pullback, Py_NewRef(pullback));
     fill(node, node_saved, saved_operands(c, SLOT(pullback, pullback_used)));
     fill(node, node_label, Py_NewRef(Py_None));
-    if (!edges || !SLOT(node, node_seq) || !SLOT(node, node_saved))
+    if (start_node(node) < 0 || !edges || !SLOT(node, node_saved))
         Py_CLEAR(node);
     return node;
 }

@@ -652,7 +652,6 @@ apply = compiled_form(
     checked=trace.checked,
     value_of=value_of,
     fresh_edge=_fresh_edge,
-    leaf_edge=tape.leaf_edge,
     lay_out=_lay_out,
     follow=_follow,
 )

@@ -82,14 +82,15 @@ def flush(reason, where, n_nodes, tier):
     row[2] += a.new_trace
     row[3] += tier == "cold"
     a.new_trace = False
-    if reason.startswith(_STEPS):
-        _end_step(a)
+    if reason in _STEPS:
+        a.steps += 1
+        if a.in_step:
+            _end_step(a)
     elif where is not None:
         a.in_step[where] += 1
 
 
 def _end_step(a):
-    a.steps += 1
     for where, count in a.in_step.items():
         row = a.splits.setdefault(where, [0, 0])
         row[0] += 1

@@ -5,7 +5,7 @@ import types
 import warnings
 
 from .._engine import device as devices
-from .._engine.call import apply, apply_uncast, assign, finish_out, inplace
+from .._engine.call import apply, apply_uncast, finish_out, inplace
 from .._engine.tensor import Tensor
 from .roles import (
     MISSING,
@@ -64,7 +64,10 @@ def lazy_function(name, doc, build):
 
 
 def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False):
-    """The public callable of an operation, or its in-place form."""
+    """The public callable of an operation, or its in-place form.
+
+    into: whether it takes a function `into(operation, operands, attributes)` that is called instead.
+    """
 
     def build(environment):
         source = _source(name, maker.parameters, environment, out, into, in_place)
@@ -101,7 +104,7 @@ def _source(name, parameters, environment, out, into, in_place):
             body.append("    return _finish_outs(result, out, NAME)")
         if into:
             body.append("if into is not None:")
-            body.append(f"    return _assign(OP, ({operands}), {attrs}, into)")
+            body.append(f"    return into(OP, ({operands}), {attrs})")
         body.append(f"result = _apply(OP, ({operands}), {attrs})")
         body.append("if result.__class__ is list: result = RESULT(result)")
         body.append("return result")
@@ -236,7 +239,6 @@ def finish_outs(result, out, name):
 _BASE = {
     "_apply": apply,
     "_apply_uncast": apply_uncast,
-    "_assign": assign,
     "_finish_outs": finish_outs,
     "_inplace": inplace,
     "_old_order": _old_order,

@@ -26,6 +26,11 @@ def rounded(value):
     return float(np.float32(value)) if number_dtype() is float32 else value
 
 
+# How many entries of states were set, removed or shown as tensors so far, but for the step counts
+# that optimizers keep. While it stays, what was found in a state is still there.
+changes = [0]
+
+
 class ParamState(dict):
     """A dict whose entries named in NUMBERS are kept as numbers until they are looked at."""
 
@@ -50,6 +55,7 @@ class ParamState(dict):
 
     def set_number(self, key, value):
         """Set the number at `key`; a tensor that somebody still holds follows."""
+        changes[0] += 1
         self._numbers[key] = value
         if self._shown and key in self._shown:
             held = weakref.ref(self._shown.pop(key)[0])
@@ -61,10 +67,12 @@ class ParamState(dict):
                 self._show(key, tensor)
 
     def _show(self, key, tensor):
+        changes[0] += 1
         super().__setitem__(key, tensor)
         self._shown[key] = (tensor, tensor._version)
 
     def __setitem__(self, key, value):
+        changes[0] += 1
         if key in NUMBERS:
             self._shown.pop(key, None)
             self._numbers[key] = float(value)
@@ -82,6 +90,7 @@ class ParamState(dict):
         return value
 
     def __delitem__(self, key):
+        changes[0] += 1
         super().__delitem__(key)
         self._numbers.pop(key, None)
         self._shown.pop(key, None)
@@ -117,6 +126,31 @@ class ParamState(dict):
         value = self[key]
         del self[key]
         return value
+
+    def popitem(self):
+        """Remove the last entry and return it."""
+        key = next(reversed(self))
+        return key, self.pop(key)
+
+    def clear(self):
+        """Remove all entries."""
+        for key in list(self):
+            del self[key]
+
+    def update(self, *others, **entries):
+        """Set the given entries."""
+        for key, value in dict(*others, **entries).items():
+            self[key] = value
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+    def setdefault(self, key, default=None):
+        """The value at `key`, which is set to `default` if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def copy(self):
         """A plain dict with the same entries."""

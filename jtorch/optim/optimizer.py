@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
 
-from .._engine import trace
+from .._engine import call, trace
 from .._engine.signature import Aval
 from .._engine.tensor import Tensor
 from ..autograd import enable_grad, set_grad_enabled
@@ -18,7 +18,7 @@ from ..ops.registry import ops
 from ._authoring import *  # noqa: F403  (libraries import these names from here)
 from ._authoring import Authoring, _get_capturable_supported_devices
 from ._check import check_fused, check_settings
-from ._state import NUMBERS, ParamState
+from ._state import NUMBERS, ParamState, changes
 
 __all__ = [
     "Optimizer",
@@ -131,6 +131,8 @@ class Optimizer(Authoring):
 
     def __init__(self, params, defaults):
         self.defaults = defaults
+        # by the ids of the groups
+        self._plans = {}
         self._make_hooks()
         self._patch_step_function()
         if isinstance(params, Tensor):
@@ -180,6 +182,7 @@ class Optimizer(Authoring):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self._plans = {}
         if "_optimizer_step_pre_hooks" not in self.__dict__:
             self._make_hooks()
         self._patch_step_function()
@@ -369,6 +372,8 @@ class Optimizer(Authoring):
                 with enable_grad():
                     loss = closure()
             for group in self.param_groups:
+                if self._repeat(group):
+                    continue
                 usual = self._usual_batch(group)
                 if usual is not None:
                     self._update(group, *usual)
@@ -379,6 +384,38 @@ class Optimizer(Authoring):
                     states = [self.state.get(p) for p in params]
                     self._update(group, count, params, grads, states)
         return loss
+
+    def _repeat(self, group):
+        """Do the step of a group as the last one, if it can be. Returns whether it could."""
+        plan = self._plans.get(id(group))
+        if plan is None or plan.changes != changes[0]:
+            return False
+        params = group["params"]
+        states = list(map(self.state.get, params))
+        try:
+            grads = list(map(_grad, params))
+            other = {Aval}.symmetric_difference(map(type, map(_aval, grads)))
+        except AttributeError:
+            return False
+        if (
+            other
+            or len(states) != len(plan.states)
+            or not all(map(operator.is_, states, plan.states))
+            or group.get("capturable")
+            or group.get("differentiable")
+        ):
+            return False
+        count = plan.count + 1
+        operands, attributes = self._given(group, count, params, states)
+        if attributes != plan.attributes or {float}.symmetric_difference(map(type, operands)):
+            return False
+        call.assign(
+            plan.operation, (*params, *grads, *plan.buffers, *operands), plan.static, plan.into
+        )
+        plan.count = count
+        for numbers in plan.numbers:
+            numbers["step"] = count
+        return True
 
     def _usual_batch(self, group):
         """(steps done, parameters, gradients, states) when that is the same number of steps for
@@ -461,26 +498,40 @@ class Optimizer(Authoring):
         count += 1
         names = self._buffers(group)
         buffers = [_column(states, name) if name else [] for name in names]
+        before = changes[0]
+        operands, attributes = self._given(group, count, params, states)
+        plan = self._run(
+            group, (params, *buffers), params, grads, *buffers, *operands, **attributes
+        )
+        self._count_step(states, count)
+        # What sets numbers of its own in every step goes the long way.
+        if plan is not None and before == changes[0] and len(params) == len(group["params"]):
+            plan.changes, plan.count, plan.attributes = before, count, attributes
+            plan.states, plan.numbers = states, [s._numbers for s in states if "step" in s]
+            plan.buffers = list(itertools.chain(*buffers))
+            self._plans[id(group)] = plan
+
+    def _given(self, group, count, params, states):
+        """`_arguments`, with the attribute that all operations have."""
         operands, attributes = self._arguments(group, count, params, states)
         if "maximize" in group:
             attributes["maximize"] = group["maximize"]
-        self._run(group, (params, *buffers), params, grads, *buffers, *operands, **attributes)
-        self._count_step(states, count)
+        return operands, attributes
 
     def _run(self, group, targets, *arguments, **attributes):
         """Call the operation; its results become the contents of the tensors in the lists
-        `targets`.
+        `targets`. Returns the begin of a plan for steps like this, None when there is none.
         """
         operation = getattr(ops, self._operation)
         into = list(itertools.chain(*targets))
         if not group.get("differentiable", False):
-            operation(*arguments, into=into, **attributes)
-            return
+            return operation(*arguments, into=_Plan(into), **attributes)
         for target, result in zip(into, operation(*arguments, **attributes), strict=True):
             if result._edge is not None:
                 # the operation has kept values, not tensors that are about to change
                 result._edge[0].versions = None
             target.copy_(result)
+        return None
 
     @staticmethod
     def _count_step(states, count):
@@ -489,6 +540,37 @@ class Optimizer(Authoring):
                 state.set_number("step", count)
             elif "step" in state:
                 state._numbers["step"] = count
+
+
+class _Plan:
+    """How a step of a parameter group went: what was called on what.
+
+    operation, static: the operation and its static attributes. into: the tensors that get the
+    results. attributes: those that `static` was made from. buffers: the state tensors among the
+    operands. states, numbers: the states of the parameters and their numbers. changes: that count
+    then. count: the steps done.
+    """
+
+    __slots__ = (
+        "attributes",
+        "buffers",
+        "changes",
+        "count",
+        "into",
+        "numbers",
+        "operation",
+        "states",
+        "static",
+    )
+
+    def __init__(self, into):
+        self.into = into
+
+    def __call__(self, operation, operands, static):
+        """Call the operation, and remember it."""
+        self.operation, self.static = operation, static
+        call.assign(operation, operands, static, self.into)
+        return self
 
 
 _shown = operator.attrgetter("_shown")
