@@ -105,6 +105,13 @@ n.numpy()[1] = 5
 show(n + 1, torch.sparse_coo_tensor([[0, 1]], [1.0, 2.0], (3,)).to_dense() * 2)
 
 
+packed = []
+with torch.autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t * 2, lambda t: t + 1):
+    kept = (w * w).sin()
+kept.sum().backward()
+show(w.grad, *packed)
+
+
 class Twice(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):

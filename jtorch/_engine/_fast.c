@@ -146,7 +146,7 @@ static const struct {
 
 static PyObject *name_trace, *name_enabled, *name_override, *name_autocast, *name_max_bytes,
     *name_vjp, *name_autograd_meta, *name_n_outs, *name_add, *name_check, *name_free,
-    *name_signature, *zero, *no_args;
+    *name_signature, *name_tape_node, *zero, *no_args;
 
 static Py_ssize_t
 offset_of(PyTypeObject *type, const char *name)
@@ -898,7 +898,9 @@ static int
 call(PyObject *const *args, Call *c, Made *m)
 {
     PyObject *op = args[0];
-    if (!is_unset(name_autocast) || !PyTuple_CheckExact(args[1]) ||
+    /* Hooks on what is saved put another maker of nodes there. */
+    int plain_nodes = PyDict_GetItem(call_globals, name_tape_node) == (PyObject *)TapeNode;
+    if (!is_unset(name_autocast) || !plain_nodes || !PyTuple_CheckExact(args[1]) ||
         PyTuple_GET_SIZE(args[1]) > MOST_OPERANDS || !PyObject_TypeCheck(op, Operation))
         return 0;
     int usual = collect(c, args[1], args[2]);
@@ -1468,6 +1470,7 @@ PyInit__fast(void)
         {&name_check, "check"},
         {&name_free, "free"},
         {&name_signature, "signature"},
+        {&name_tape_node, "TapeNode"},
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
         if (!(*names[i].into = PyUnicode_InternFromString(names[i].text)))
