@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 
+import jax
 import numpy as np
 import pytest
 
@@ -333,6 +334,47 @@ def test_donation_takes_only_what_nobody_holds():
         trace.step_boundary()
     assert kept.tolist() == [8.0] * 1000
     assert p.tolist() == [64.0] * 1000
+
+
+def _executable_of_a_step(net, x):
+    """The executable of one training step that ran hot, and its Program."""
+    optimizer = torch.optim.Adam(net.parameters())
+    for _ in range(4):
+        optimizer.zero_grad()
+        loss = net(x).pow(2).sum()
+        loss.backward()
+        optimizer.step()
+        loss.item()
+    program = max(execute.programs.values(), key=lambda p: p.seen)
+    return program.last, program
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="about copies on the CPU")
+def test_no_parameter_is_copied_on_its_way_through_a_step():
+    # Square weights look like their own gradients, and all but the first are needed by backward.
+    settings.tier = "hot"
+    execute.programs.clear()
+    width = 24
+    layers = [nn.Linear(width, width, bias=False) for _ in range(3)]
+    net = nn.Sequential(layers[0], nn.Tanh(), layers[1], nn.Tanh(), layers[2])
+    executable, _ = _executable_of_a_step(net, torch.randn(5, width))
+    text = executable._call.as_text()
+    square = f"f32[{width},{width}]"
+    made = [line.partition("=")[2].strip() for line in text.splitlines()]
+    assert any(m.startswith(square) for m in made)
+    assert not [m for m in made if m.startswith(square) and " copy(" in m]
+
+
+def test_a_buffer_goes_to_what_the_optimizer_made_of_it():
+    settings.tier = "hot"
+    execute.programs.clear()
+    net = nn.Linear(8, 8, bias=False)
+    executable, program = _executable_of_a_step(net, torch.randn(3, 8))
+    update = next(i for i, (sig, *_) in enumerate(program.nodes) if sig.op.name == "optim_adam")
+    made = range(program.offsets[update], program.offsets[update] + 3)
+    # the weight and its two moments, and not its gradient
+    assert executable.donated.bit_count() == 3
+    assert list(executable.outputs[:3]) == list(made)
 
 
 def test_without_looking_memory_stays_flat():

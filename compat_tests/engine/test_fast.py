@@ -4,9 +4,9 @@ import gc
 import sys
 
 import pytest
-from compat_tests.processes import output_of, run
 
 import jtorch as torch
+from compat_tests.processes import output_of, run
 from jtorch._engine import call, fast, tape, trace
 from jtorch._engine.value import Value
 
@@ -40,7 +40,8 @@ def refused(action):
 
 
 print()
-net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5))
+body = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()
+net = nn.Sequential(*body, nn.Linear(64, 5))
 for make in (torch.optim.Adam, torch.optim.SGD, lambda p: torch.optim.AdamW(p, amsgrad=True)):
     optimizer = make(net.parameters())
     for _ in range(5):

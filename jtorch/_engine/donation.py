@@ -18,7 +18,7 @@ def pair_buffers(program, live, dead, in_avals, in_sequence):
     """
     order = None if in_sequence else _Order(program)
     pairs = {}
-    for node, ((sig, *slots), at) in enumerate(zip(program.nodes, program.offsets)):
+    for (sig, *slots), at in zip(program.nodes, program.offsets):
         free = [-1 - s for s in slots if SCALARS < s < 0 and dead[-1 - s] and -1 - s not in pairs]
         for value, out in enumerate(sig.outs, at):
             if not live[value]:

@@ -66,7 +66,7 @@ def lazy_function(name, doc, build):
 def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False):
     """The public callable of an operation, or its in-place form.
 
-    into: whether it takes a function `into(operation, operands, attributes)` that is called instead.
+    into: whether it takes a function of (operation, operands, attributes) that is called instead.
     """
 
     def build(environment):
@@ -215,9 +215,7 @@ def _expressions(parameters):
         elif p.varargs or p.default.__class__ in (bool, str):
             attributes.append(p.name)
         else:
-            attributes.append(
-                f"{p.name} if {p.name}.__class__ in _SIMPLE else _to_tuple({p.name})"
-            )
+            attributes.append(f"{p.name} if {p.name}.__class__ in _SIMPLE else _to_tuple({p.name})")
     if counts:
         attributes.insert(0, f"({', '.join(counts)},)")
     return "".join(o + ", " for o in operands), "".join(a + ", " for a in attributes)

@@ -374,6 +374,7 @@ class Optimizer(Authoring):
             for group in self.param_groups:
                 if self._repeat(group):
                     continue
+                self._plans.pop(id(group), None)
                 usual = self._usual_batch(group)
                 if usual is not None:
                     self._update(group, *usual)
@@ -392,13 +393,9 @@ class Optimizer(Authoring):
             return False
         params = group["params"]
         states = list(map(self.state.get, params))
-        try:
-            grads = list(map(_grad, params))
-            other = {Aval}.symmetric_difference(map(type, map(_aval, grads)))
-        except AttributeError:
-            return False
+        grads = _dense_gradients(params)
         if (
-            other
+            grads is None
             or len(states) != len(plan.states)
             or not all(map(operator.is_, states, plan.states))
             or group.get("capturable")
@@ -427,12 +424,12 @@ class Optimizer(Authoring):
             return None
         try:
             counts = set(map(_step, map(_numbers, states)))
-            grads = list(map(_grad, params))
-        except (AttributeError, KeyError):
+        except KeyError:
             return None
+        grads = _dense_gradients(params)
         if (
             len(counts) != 1
-            or {Aval}.symmetric_difference(map(type, map(_aval, grads)))
+            or grads is None
             or len(set(map(id, map(_device, params)))) != 1
             or group.get("capturable")
         ):
@@ -579,6 +576,16 @@ _step = operator.itemgetter("step")
 _grad = operator.attrgetter("_meta.grad")
 _aval = operator.attrgetter("_aval")
 _device = operator.attrgetter("_aval.device")
+
+
+def _dense_gradients(params):
+    """The gradients of parameters of which each has a dense one; None when that is not so."""
+    try:
+        grads = list(map(_grad, params))
+        sparse = {Aval}.symmetric_difference(map(type, map(_aval, grads)))
+    except AttributeError:  # a parameter without a gradient
+        return None
+    return None if sparse else grads
 
 
 def _column(states, name):
