@@ -1,4 +1,4 @@
-"""The compiled form of the recording path (`_fast.c`), where it was built.
+"""The compiled form of the recording path (`_c/`), where it was built.
 
 It is optional: without a C compiler, or with JTORCH_PURE_PYTHON=1 in the environment, the Python
 functions do the same. Those remain what says what is right; the compiled ones hand them whatever is
@@ -24,7 +24,7 @@ compiled = _load()
 def compiled_form(function, **given):
     """The compiled function of the same name, or `function` itself.
 
-    given: the classes and functions it works with, by the names that `_fast.c` has for them.
+    given: the classes and functions it works with, by the names that `_c/fast.h` has for them.
     """
     if compiled is None:
         return function
