@@ -9,9 +9,9 @@ add_contents(PyObject *a, PyObject *values, PyObject *key)
     if (!Py_IS_TYPE(a, Tensor) && PySet_Contains(plain_classes, (PyObject *)Py_TYPE(a)) != 1)
         return 0;
     PyObject *st = SLOT(a, Tensor__st);
-    if (!st || SLOT(a, Tensor__view) != Py_None || SLOT(st, Storage_value) == Py_None)
+    PyObject *value = st ? SLOT(st, Storage_value) : NULL;
+    if (!value || SLOT(a, Tensor__view) != Py_None || !Py_IS_TYPE(value, Value))
         return 0;
-    PyObject *value = SLOT(st, Storage_value);
     if (PyList_Append(values, value) < 0 || PyList_Append(key, SLOT(value, Value_aval)) < 0)
         return -1;
     return 1;

@@ -213,38 +213,44 @@ step_general(Walk *w, PyObject *node, PyObject *incoming)
 {
     PyObject *all[] = {node, incoming, w->walk, w->wrap, w->unwrap};
     PyObject *result = PyObject_Vectorcall(step, all, 5, NULL);
-    PyObject *outgoing = result ? PySequence_Fast(result, "gradients") : NULL;
+    PyObject *outgoing = result ? PySequence_Tuple(result) : NULL;
+    PyObject *edges = outgoing ? PySequence_Tuple(SLOT(node, TapeNode_edges)) : NULL;
     int status = -1;
     Py_XDECREF(result);
-    if (!outgoing)
+    if (!edges) {
+        Py_XDECREF(outgoing);
         return -1;
+    }
     if (!w->keep_graph) {
         PyObject *done = PyObject_CallMethodNoArgs(node, name_free);
         if (!done)
             goto end;
         Py_DECREF(done);
     }
-    PyObject *edges = SLOT(node, TapeNode_edges);
-    Py_ssize_t n = Py_MIN(PyTuple_GET_SIZE(edges), PySequence_Fast_GET_SIZE(outgoing));
+    Py_ssize_t n = Py_MIN(PyTuple_GET_SIZE(edges), PyTuple_GET_SIZE(outgoing));
     status = 0;
     for (Py_ssize_t i = 0; !status && i < n; i++) {
         PyObject *edge = PyTuple_GET_ITEM(edges, i);
-        PyObject *g = PySequence_Fast_GET_ITEM(outgoing, i);
+        PyObject *g = PyTuple_GET_ITEM(outgoing, i);
         if (edge != Py_None && g != Py_None)
             status = send(w, edge, g);
     }
 end:
+    Py_DECREF(edges);
     Py_DECREF(outgoing);
     return status;
 }
 
-/* Take what arrived at a node out of the buffers, hooks run. The node is kept alive by `held`. */
+/* Take what arrived at a node out of the buffers, after the hooks on it; owned. */
 static PyObject *
 arrived(Walk *w, PyObject *node)
 {
     PyObject *incoming = PyDict_GetItemWithError(w->buffers, node);
-    if (!incoming)
+    if (!incoming) {
+        if (!PyErr_Occurred())
+            PyErr_SetObject(PyExc_KeyError, node);
         return NULL;
+    }
     Py_INCREF(incoming);
     if (PyDict_DelItem(w->buffers, node) < 0) {
         Py_DECREF(incoming);

@@ -98,11 +98,11 @@ add_tensor(Call *c, PyObject *a, Py_ssize_t position, int recording)
             Py_DECREF(done);
         }
     }
-    PyObject *aval = SLOT(v, Value_aval), *edge = NULL;
-    if (!Py_IS_TYPE(aval, Aval)) {
+    if (!Py_IS_TYPE(v, Value) || !Py_IS_TYPE(SLOT(v, Value_aval), Aval)) {
         Py_DECREF(v);
-        return 0;
+        return 0; /* sparse */
     }
+    PyObject *aval = SLOT(v, Value_aval), *edge = NULL;
     if (recording && SLOT(a, Tensor__rg) == Py_True && SLOT(aval, Aval_differentiable) == Py_True) {
         edge = SLOT(a, Tensor__edge);
         edge = edge == Py_None ? edge_of_leaf(a) : Py_NewRef(edge);

@@ -160,6 +160,7 @@ is_usual(PyObject *epoch, PyObject *const *operands, Py_ssize_t n)
     return 1;
 }
 
+/* Record by a Python function: a Value, or a list of them. */
 static PyObject *
 slow_record(PyObject *function, PyObject *sig, PyObject *const *operands, Py_ssize_t n)
 {
@@ -169,6 +170,8 @@ slow_record(PyObject *function, PyObject *sig, PyObject *const *operands, Py_ssi
     PyObject *both[] = {sig, list};
     PyObject *made = PyObject_Vectorcall(function, both, 2, NULL);
     Py_DECREF(list);
+    if (made && !Py_IS_TYPE(made, Value) && !PyList_CheckExact(made))
+        Py_SETREF(made, PySequence_List(made));
     return made;
 }
 
