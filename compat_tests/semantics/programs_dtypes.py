@@ -175,6 +175,48 @@ def tensor_range_of_dtype(torch):
     )
 
 
+def numbers_that_do_not_fit(torch):
+    ints, bytes_, halves = (
+        torch.ones(2, dtype=d) for d in (torch.int8, torch.uint8, torch.float16)
+    )
+    mask = torch.tensor([True, False])
+    first = torch.tensor([0])
+
+    def assign(index, value):
+        ints[index] = value
+        return ints
+
+    return (
+        attempt(torch.full, (2,), 1e6, dtype=torch.float16),
+        attempt(torch.full, (2,), 1e39),
+        attempt(torch.full, (2,), float("inf"), dtype=torch.float16),
+        attempt(torch.full, (2,), 1e39 + 1j, dtype=torch.complex64),
+        attempt(torch.full, (2,), 1 + 1j, dtype=torch.float32),
+        attempt(torch.full, (2,), 300, dtype=torch.bool),
+        attempt(torch.full, (2,), 127.9, dtype=torch.int8),
+        attempt(torch.full, (2,), -1.5, dtype=torch.uint8),
+        attempt(torch.full, (2,), -255, dtype=torch.uint8),
+        attempt(torch.full, (2,), -256, dtype=torch.uint8),
+        attempt(torch.full_like, ints, 200),
+        attempt(ints.new_full, (2,), -200),
+        attempt(ints.fill_, 200),
+        attempt(halves.fill_, 1e6),
+        attempt(ints.fill_, float("nan")),
+        attempt(bytes_.masked_fill, mask, 300),
+        attempt(ints.masked_fill_, mask, -129),
+        attempt(ints.index_fill, 0, first, 200),
+        attempt(ints.scatter, 0, first, 200),
+        attempt(torch.where, mask, ints, 200),
+        attempt(torch.nn.functional.pad, ints, (1, 1), value=200),
+        attempt(torch.fill, ints, torch.tensor(200)),
+        attempt(assign, 0, 200),
+        attempt(assign, mask, 200),
+        attempt(lambda: bytes_ + 300),
+        ints,
+        halves,
+    )
+
+
 def bool_arithmetic(torch):
     a, b = torch.tensor([True, False, True]), torch.tensor([True, True, False])
     return (

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from .._engine import dtypes
+from .._engine.signature import PYTHON_NUMBERS
+from .limits import check_fits
 from .registry import BOOL, SAME, TS, DType, T, check, composite, host, op, ops
 from .safe import broadcast, cast, is_bool, is_complex, is_float, is_inexact, is_nan, select, title
 
@@ -207,7 +209,11 @@ def _where(condition, input, other):
         "where expected condition to be a boolean tensor, but got a tensor with dtype "
         f"{title(condition.dtype)}",
     )
-    return ops.where_select(condition, input, other, _result_dtype(input, other))
+    dtype = _result_dtype(input, other)
+    for value in (input, other):
+        if value.__class__ in PYTHON_NUMBERS:
+            check_fits(value, dtype)
+    return ops.where_select(condition, input, other, dtype)
 
 
 @composite("f o")

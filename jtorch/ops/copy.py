@@ -15,6 +15,7 @@ from .._engine.signature import contiguous_strides
 from .._engine.storage import View, elementwise_strides, is_dense, same_order_strides
 from .._engine.tensor import Tensor, from_array, to_numpy, value_of, wrap, wrap_strided
 from .._engine.tensor import from_numpy as share_numpy
+from .limits import check_fits
 from .registry import SAME, TS, T, check, composite, from_host, op, ops, sizes
 
 
@@ -398,16 +399,10 @@ def _bad_data(data):
 
 
 def _check_range(array, dtype):
-    """Refuse Python integers too large for an integer dtype; an unsigned one takes negative
-    numbers, wrapped.
-    """
-    if dtype.kind not in "ui" or not array.size:
-        return
-    limits = np.iinfo(dtype.np)
-    least = limits.min if dtype.kind == "i" else -limits.max
-    if array.max() > limits.max or array.min() < least:
-        name = {"uint8": "uint8_t", "int32": "int"}.get(dtype.name, dtype.name + "_t")
-        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    """Refuse Python integers that an integer dtype cannot hold."""
+    if dtype.kind in "ui" and array.size:
+        check_fits(int(array.max()), dtype)
+        check_fits(int(array.min()), dtype)
 
 
 def _to_np(array, dtype):
@@ -594,7 +589,7 @@ def _reshaped_storage(flat, size):
     return ops.view(flat, size).detach()
 
 
-@op(SAME, variants="f m i o")
+@op(SAME, variants="f m i o", stores="value")
 def fill(input: T, value: TS):
     """The tensor with every element `value`, a number or a 0-dim tensor."""
     check(

@@ -15,6 +15,7 @@ from .._engine.layouts import strided_layout
 from .._engine.storage import same_order_strides
 from .._engine.tensor import Tensor, value_of, wrap_strided
 from .copy import _format_strides as format_strides
+from .limits import check_fits
 from .registry import SAME, DType, S, T, check, composite, from_host, op, ops
 
 # ---- the pure ops -------------------------------------------------------------------------------
@@ -204,8 +205,7 @@ def _fill(name, size, value, dtype, device, requires_grad):
         value = value.item()
     natural = _dtype_of_number(value)
     dtype = natural if dtype is None else _check_dtype(name, dtype)
-    if isinstance(value, complex) and not dtype.is_complex:
-        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+    check_fits(value, dtype)
     if type(value) in (int, float) and value in (0, 1) and math.copysign(1, value) > 0:
         return _finish(ops.constant(size, int(value), dtype, _device=device), requires_grad)
     return _finish(ops.filled(size, value, dtype, _device=device), requires_grad)

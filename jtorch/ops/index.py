@@ -13,6 +13,7 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.tensor import Tensor
+from .limits import check_fits
 from .positions import add_at, read, store, type_name, wrap
 from .registry import SAME, T, Ts, check, composite, from_host, host, op, ops
 
@@ -358,29 +359,6 @@ def _as_number(value, input):
     raise TypeError(f"can't assign a {kind} to a torch.{name}Tensor")
 
 
-def _check_number(value, dtype):
-    # A complex number has no place in a real tensor; everything else is converted as C++ would.
-    bad = isinstance(value, complex) and not dtype.is_complex and value.imag != 0
-    check(
-        not bad,
-        f"value cannot be converted to type {_C_NAMES.get(dtype.name, dtype.name)} without "
-        "overflow",
-    )
-
-
-_C_NAMES = {
-    "float32": "float",
-    "float64": "double",
-    "float16": "c10::Half",
-    "bfloat16": "c10::BFloat16",
-    "int64": "int64_t",
-    "int32": "int",
-    "int16": "int16_t",
-    "int8": "int8_t",
-    "uint8": "uint8_t",
-}
-
-
 def _without_leading_ones(value, ndim):
     # torch drops leading dimensions of size one that the target does not have.
     extra = value.ndim - ndim
@@ -393,13 +371,13 @@ def _write(view, value):
     if isinstance(value, Tensor):
         view.copy_(_without_leading_ones(value, view.ndim))
     else:
-        _check_number(value, view.dtype)
+        check_fits(value, view.dtype)
         view.fill_(value)
 
 
 def _write_advanced(view, advanced, value):
     if not isinstance(value, Tensor):
-        _check_number(value, view.dtype)
+        check_fits(value, view.dtype)
         value = from_host(np.asarray(value).astype(view.dtype.np), view.device)
     elif value.ndim > view.ndim:
         value = _without_leading_ones(value, view.ndim)

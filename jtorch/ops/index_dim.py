@@ -109,7 +109,7 @@ def index_copy(input: T, dim: Dim, index: T, source: T):
     return store(x, _along(dim, index), source).reshape(input.shape)
 
 
-@op(SAME, variants="f m i o")
+@op(SAME, variants="f m i o", stores="value")
 def index_fill(input: T, dim: Dim, index: T, value: S):
     """`input` with `value` at the positions `index` along `dim`.
 

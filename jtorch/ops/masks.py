@@ -17,7 +17,7 @@ def _check_bool(mask, name):
     check(mask.dtype == np.bool_, f"{name} expected boolean mask, but got mask with another dtype")
 
 
-@op(SAME, variants="f m i")
+@op(SAME, variants="f m i", stores="value")
 def masked_fill(input: T, mask: T, value: S):
     """`input` with `value` where `mask` is true. Shapes broadcast."""
     check(

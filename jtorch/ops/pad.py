@@ -13,7 +13,7 @@ def _pairs(pad):
     return [(pad[k], pad[k + 1]) for k in range(0, len(pad), 2)]
 
 
-@op(SAME, variants="f")
+@op(SAME, variants="f", stores="value")
 def constant_pad_nd(input: T, pad, value: S = 0):
     """`input` with `pad` = (low, high of the last dimension, of the one before, ...) more entries.
 

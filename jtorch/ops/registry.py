@@ -144,11 +144,14 @@ def op(
     broadcast=True,
     verify=None,
     layout=None,
+    stores=None,
 ):
     """Declare an operation: a pure function of JAX arrays and static attributes. See
     `docs/design/ops.md`.
 
     layout: a rule of `layouts.py` for the strides of the results, where they are not row-major.
+
+    stores: the parameter that, when it is a Python number, must fit into the dtype of the first.
 
     verify: called with the avals of the operands before they are promoted (None for absent ones),
     to refuse some.
@@ -177,10 +180,14 @@ def op(
         result = _result_class(prefix + shown, returns)
         tokens = variants.split()
         callables = {
-            "f": operation_wrapper(shown, fn, made, result, out="o" in tokens, into="w" in tokens)
+            "f": operation_wrapper(
+                shown, fn, made, result, out="o" in tokens, into="w" in tokens, stores=stores
+            )
         }
         if "i" in tokens:
-            callables["i"] = operation_wrapper(shown + "_", fn, made, result, in_place=True)
+            callables["i"] = operation_wrapper(
+                shown + "_", fn, made, result, in_place=True, stores=stores
+            )
         _register(key, shown, variants, kind, accepts, fn, operation, alias, callables)
         return callables["f"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._engine import dtypes
 from .._engine.tensor import Tensor
-from .positions import add_at, broadcast, no_wrap, read, store, type_name, wrap
+from .positions import add_at, broadcast, guard_each, no_wrap, read, store, type_name, wrap
 from .registry import SAME, Dim, S, T, check, composite, op, ops, wrap_dim
 
 
@@ -56,9 +56,11 @@ def _key(index, dim):
     return tuple(key)
 
 
-def _bounded(name, index, size, dim, exc=RuntimeError):
-    message = f"{name}(): index out of bounds for dimension {dim} with size {size}"
-    return no_wrap(index, size, message, exc)
+def _bounded(index, size, dim):
+    index = index.astype(np.int64)
+    message = f"index {{}} is out of bounds for dimension {dim} with size {size}"
+    guard_each((index < 0) | (index >= size), index, RuntimeError, message)
+    return index
 
 
 def _cut(src, index):
@@ -82,7 +84,7 @@ def gather(input: T, dim: Dim, index: T, *, sparse_grad: bool = False):
     input, index = _one_d(input, index)
     _check_ranks("input", input, index)
     _check_no_larger(index, input, dim, "self")
-    index = _bounded("gather", index, input.shape[dim], dim)
+    index = _bounded(index, input.shape[dim], dim)
     return read(input, _key(index, dim)).reshape(shape)
 
 
@@ -147,7 +149,7 @@ def _prepare(name, input, dim, index, src):
             _check_ranks("src", src, index)
             _check_no_larger(index, src, index.ndim, "src")
             src = _cut(src, index)
-    return input, _bounded(name, index, input.shape[dim], dim), src
+    return input, _bounded(index, input.shape[dim], dim), src
 
 
 @op(SAME, variants="p", grad_name="ScatterBackward0")
@@ -159,7 +161,7 @@ def scatter_src(input: T, dim: Dim, index: T, src: T):
     return store(x, _key(index, dim), src).reshape(input.shape)
 
 
-@op(SAME, variants="p", grad_name="ScatterBackward1")
+@op(SAME, variants="p", grad_name="ScatterBackward1", stores="value")
 def scatter_value(input: T, dim: Dim, index: T, value: S):
     """`input` with the number `value` written where `index` says along `dim`."""
     _check_index("scatter", index)
@@ -168,7 +170,7 @@ def scatter_value(input: T, dim: Dim, index: T, value: S):
         return input
     _check_ranks("self", x, index)
     _check_no_larger(index, x, dim, "self")
-    index = _bounded("scatter", index, x.shape[dim], dim)
+    index = _bounded(index, x.shape[dim], dim)
     filled = jnp.broadcast_to(value.astype(x.dtype), index.shape)
     return store(x, _key(index, dim), filled).reshape(input.shape)
 
@@ -361,7 +363,7 @@ def index_reduce(
         f"index_reduce_(): Number of indices ({index.size}) should be equal to source.size(dim) "
         f"({source.shape[dim]})",
     )
-    index = _bounded("index_reduce_", index, x.shape[dim], dim, IndexError)
+    index = no_wrap(index, x.shape[dim], "index out of range in self")
     key = (slice(None),) * dim + (index,)
     out = _reduce_at(x, _full_key(key, source.shape, dim), source, reduce, include_self)
     return out.reshape(input.shape)

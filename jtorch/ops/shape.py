@@ -1,5 +1,6 @@
 """Joining, repeating, flipping and triangular parts: ops that move elements and compute nothing."""
 
+import functools
 import itertools
 import warnings
 
@@ -11,6 +12,7 @@ from .._engine.size import Size as TorchSize
 from .._engine.storage import elementwise_strides
 from .._engine.tensor import Tensor
 from .create import _restrided as restrided
+from .positions import broadcast
 from .registry import (
     DEFAULT,
     SAME,
@@ -436,8 +438,8 @@ def _tensor_args(tensors):
 def broadcast_tensors(*tensors):
     """The tensors expanded to their common shape, as views."""
     tensors = _tensor_args(tensors)
-    shape = ops.broadcast_shapes(*(tuple(t.shape) for t in tensors))
-    return tuple(view_in(t, tuple(shape)) for t in tensors)
+    shape = functools.reduce(broadcast, [tuple(t.shape) for t in tensors], ())
+    return tuple(view_in(t, shape) for t in tensors)
 
 
 def view_in(t, shape):
@@ -450,13 +452,19 @@ def view_in(t, shape):
 def broadcast_shapes(*shapes):
     """The shape that the shapes broadcast to. Raises RuntimeError when they do not."""
     shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    try:
-        return TorchSize(np.broadcast_shapes(*shapes))
-    except ValueError:
-        raise RuntimeError(
-            "Shape mismatch: objects cannot be broadcast to a single shape: "
-            f"{', '.join(str(list(s)) for s in shapes)}"
-        ) from None
+    common = [1] * max(map(len, shapes), default=0)
+    for position, shape in enumerate(shapes):
+        for d in range(-1, -1 - len(shape), -1):
+            if shape[d] in (1, common[d]):
+                continue
+            if common[d] != 1:
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {shape[d]} at {d}! Mismatching "
+                    f"argument at index {position} had {shape}; but expected shape should be "
+                    f"broadcastable to {common}"
+                )
+            common[d] = shape[d]
+    return TorchSize(common)
 
 
 @composite("f")

@@ -6,7 +6,9 @@ import warnings
 
 from .._engine import device as devices
 from .._engine.call import apply, apply_uncast, finish_out, inplace
+from .._engine.signature import PYTHON_NUMBERS
 from .._engine.tensor import Tensor
+from .limits import check_fits
 from .roles import (
     MISSING,
     SIMPLE,
@@ -63,14 +65,16 @@ def lazy_function(name, doc, build):
     return function
 
 
-def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False):
+def operation_wrapper(
+    name, fn, maker, result, *, out=False, into=False, in_place=False, stores=None
+):
     """The public callable of an operation, or its in-place form.
 
     into: whether it takes a function of (operation, operands, attributes) that is called instead.
     """
 
     def build(environment):
-        source = _source(name, maker.parameters, environment, out, into, in_place)
+        source = _source(name, maker.parameters, environment, out, into, in_place, stores)
         environment.update(OP=maker.operation, RESULT=result, NAME=name)
         filename = f"<jtorch operation {name}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
@@ -82,8 +86,12 @@ def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_plac
     return function
 
 
-def _source(name, parameters, environment, out, into, in_place):
+def _source(name, parameters, environment, out, into, in_place, stores):
     head, body = _header(parameters, environment, out and not in_place)
+    if stores:
+        body.append(
+            f"if {stores}.__class__ in _PYTHON: _check_fits({stores}, {parameters[0].name})"
+        )
     if into:
         head.append("into=None")
     creation = not any(p.is_operand and p.role is not S for p in parameters)
@@ -246,6 +254,8 @@ _BASE = {
     "_sizes": sizes,
     "_tensors": tensors,
     "_to_dtype": to_dtype,
+    "_PYTHON": PYTHON_NUMBERS,
+    "_check_fits": check_fits,
     "_resolve": devices.resolve,
     "_default_device": devices.default_device,
     "DeviceAttrs": DeviceAttrs,
