@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import types
 
 import pytest
 
@@ -191,6 +192,12 @@ def test_nothing_is_left_over(views):
 def test_a_tensor_that_was_never_filled_is_refused():
     with pytest.raises(AttributeError):
         torch.relu(object.__new__(torch.Tensor))
+
+
+def test_an_extension_of_another_version_is_not_used():
+    assert fast._usable(types.SimpleNamespace(interface=fast.INTERFACE)) is not None
+    with pytest.warns(RuntimeWarning, match="install again"):
+        assert fast._usable(types.SimpleNamespace(interface=fast.INTERFACE + 1)) is None
 
 
 def test_wrong_uses_of_the_compiled_functions_raise():

@@ -6,6 +6,10 @@ not usual.
 """
 
 import os
+import warnings
+
+# Of `_c/fast.h`: an extension that was built from other sources is left alone.
+INTERFACE = 1
 
 
 def _load():
@@ -15,7 +19,20 @@ def _load():
         from . import _fast
     except ImportError:
         return None
-    return _fast
+    return _usable(_fast)
+
+
+def _usable(module):
+    """The extension, or None with a warning when it belongs to another version of these files."""
+    if module.interface == INTERFACE:
+        return module
+    warnings.warn(
+        "jtorch's compiled extension belongs to another version of jtorch and is not used; install "
+        "again to build it",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+    return None
 
 
 compiled = _load()

@@ -11,6 +11,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+/* Raised, here and in fast.py, with every change of what the two sides tell each other. */
+#define INTERFACE 1
+
 /* ---- what `setup` is told ---- */
 
 #define CLASSES(X) \

@@ -137,5 +137,8 @@ PyInit__fast(void)
             return NULL;
     if (!(zero = PyLong_FromLong(0)) || !(no_args = PyTuple_New(0)))
         return NULL;
-    return PyModule_Create(&module);
+    PyObject *made = PyModule_Create(&module);
+    if (made && PyModule_AddIntConstant(made, "interface", INTERFACE) < 0)
+        Py_CLEAR(made);
+    return made;
 }
