@@ -212,6 +212,13 @@ def numbers_that_do_not_fit(torch):
         attempt(assign, 0, 200),
         attempt(assign, mask, 200),
         attempt(lambda: bytes_ + 300),
+        attempt(ints.clamp, max=200),
+        attempt(bytes_.clamp, -5, 300),
+        attempt(bytes_.clamp, min=-1),
+        attempt(ints.clamp_max_, 200),
+        attempt(ints.clamp, max=200.5),
+        attempt(halves.clamp, max=1e6),
+        attempt(halves.clamp, max=float("inf")),
         ints,
         halves,
     )

@@ -247,7 +247,7 @@ def _bounded(x, low, high):
     return _limit(x, low, high)
 
 
-@op(DEFAULT, variants=_EVERY, alias=("clip",))
+@op(DEFAULT, variants=_EVERY, alias=("clip",), stores="min max")
 def clamp(input: T, min: TS | None = None, max: TS | None = None):
     """input limited to [min, max]; numbers or broadcast tensors. Where min > max the result is max.
 
@@ -260,13 +260,13 @@ def clamp(input: T, min: TS | None = None, max: TS | None = None):
     return _bounded(input, min, max)
 
 
-@op(DEFAULT, variants=_EVERY)
+@op(DEFAULT, variants=_EVERY, stores="min")
 def clamp_min(input: T, min: TS):
     """input, but at least min."""
     return _bounded(input, min, None)
 
 
-@op(DEFAULT, variants=_EVERY)
+@op(DEFAULT, variants=_EVERY, stores="max")
 def clamp_max(input: T, max: TS):
     """input, but at most max."""
     return _bounded(input, None, max)

@@ -50,6 +50,16 @@ def check_fits(value, dtype):
         raise RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
 
 
+def check_fits_promoted(value, tensor):
+    """`check_fits` for an operation that goes over to a floating dtype for the sake of a float."""
+    if not isinstance(tensor, Tensor):
+        return
+    dtype = tensor._aval.dtype
+    if value.__class__ is float and dtype.category < dtypes.FLOAT:
+        dtype = dtypes.get_default_dtype()
+    check_fits(value, dtype)
+
+
 def _fits(value, dtype):
     least, most = _range(dtype)
     if least <= value <= most:

@@ -144,14 +144,15 @@ def op(
     broadcast=True,
     verify=None,
     layout=None,
-    stores=None,
+    stores="",
 ):
     """Declare an operation: a pure function of JAX arrays and static attributes. See
     `docs/design/ops.md`.
 
     layout: a rule of `layouts.py` for the strides of the results, where they are not row-major.
 
-    stores: the parameter that, when it is a Python number, must fit into the dtype of the first.
+    stores: parameters, with spaces between, that must fit into the dtype of the first when they are
+    Python numbers.
 
     verify: called with the avals of the operands before they are promoted (None for absent ones),
     to refuse some.

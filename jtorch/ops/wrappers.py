@@ -8,7 +8,8 @@ from .._engine import device as devices
 from .._engine.call import apply, apply_uncast, finish_out, inplace
 from .._engine.signature import PYTHON_NUMBERS
 from .._engine.tensor import Tensor
-from .limits import check_fits
+from .limits import check_fits, check_fits_promoted
+from .promotion import SAME
 from .roles import (
     MISSING,
     SIMPLE,
@@ -65,9 +66,7 @@ def lazy_function(name, doc, build):
     return function
 
 
-def operation_wrapper(
-    name, fn, maker, result, *, out=False, into=False, in_place=False, stores=None
-):
+def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False, stores=""):
     """The public callable of an operation, or its in-place form.
 
     into: whether it takes a function of (operation, operands, attributes) that is called instead.
@@ -75,6 +74,8 @@ def operation_wrapper(
 
     def build(environment):
         source = _source(name, maker.parameters, environment, out, into, in_place, stores)
+        # An operation that promotes gives a number a type that holds it, within its category.
+        environment["_check_fits"] = check_fits if maker.kind is SAME else check_fits_promoted
         environment.update(OP=maker.operation, RESULT=result, NAME=name)
         filename = f"<jtorch operation {name}>"
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
@@ -88,9 +89,9 @@ def operation_wrapper(
 
 def _source(name, parameters, environment, out, into, in_place, stores):
     head, body = _header(parameters, environment, out and not in_place)
-    if stores:
+    for stored in stores.split():
         body.append(
-            f"if {stores}.__class__ in _PYTHON: _check_fits({stores}, {parameters[0].name})"
+            f"if {stored}.__class__ in _PYTHON: _check_fits({stored}, {parameters[0].name})"
         )
     if into:
         head.append("into=None")
@@ -255,7 +256,6 @@ _BASE = {
     "_tensors": tensors,
     "_to_dtype": to_dtype,
     "_PYTHON": PYTHON_NUMBERS,
-    "_check_fits": check_fits,
     "_resolve": devices.resolve,
     "_default_device": devices.default_device,
     "DeviceAttrs": DeviceAttrs,
