@@ -77,10 +77,6 @@ class Executable:
         self._groups = groups
 
     def __call__(self, arrays, scalars):
-        if len(self._groups) == 1:
-            # All of one class. A trace that was cut has those of its tail behind them.
-            ((kind, where),) = self._groups
-            return self._call(*arrays, np.array(scalars[: len(where)], kind))
         packs = [np.array([scalars[i] for i in where], kind) for kind, where in self._groups]
         return self._call(*arrays, *packs)
 

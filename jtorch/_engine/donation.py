@@ -32,10 +32,13 @@ def pair_buffers(program, live, dead, in_avals, in_sequence):
 
 
 class _Order:
-    """Which equations of a trace come after which, whatever the schedule. Sets are bit sets."""
+    """Which equations that read inputs of a trace come before which values, whatever the schedule.
+
+    Sets of such equations are bit sets.
+    """
 
     def __init__(self, program):
-        # For each slot, the equations it depends on, the one that makes it included.
+        # For each slot, those it depends on, the one that makes it included.
         self._behind = {}
         # For each input, the equations that read it.
         self._readers = {}
@@ -51,15 +54,16 @@ class _Order:
         names = dict(zip(jaxpr.invars, slots))
         behind = {v: self._behind.get(s, 0) for v, s in names.items()}
         for eqn in jaxpr.eqns:
-            own = 1 << self._count
-            self._count += 1
-            before = own
-            for v in eqn.invars:
-                if v.__class__ is Literal:
-                    continue
+            operands = [v for v in eqn.invars if v.__class__ is not Literal]
+            inputs = [names[v] for v in operands if SCALARS < names.get(v, 0) < 0]
+            before = 0
+            for v in operands:
                 before |= behind.get(v, 0)
-                slot = names.get(v, 0)
-                if slot < 0:
+            if inputs:
+                own = 1 << self._count
+                self._count += 1
+                before |= own
+                for slot in inputs:
                     self._readers[slot] = self._readers.get(slot, 0) | own
             behind.update(dict.fromkeys(eqn.outvars, before))
         for value, v in enumerate(jaxpr.outvars, at):

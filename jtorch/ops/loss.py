@@ -249,8 +249,7 @@ def cross_entropy(
     `target` holds class indices (N, *), or probabilities in the shape of `input`. Raises IndexError
     for a class out of range (at the next look at a value), ValueError for batches that differ.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy(reduction, size_average, reduce)
+    reduction = legacy(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if input.shape == target.shape:

@@ -162,7 +162,7 @@ def op(
         key = fn.__name__
         _validate(key, fn, kind, variants)
         shown = name or key
-        made = _Maker(shown, fn, kind, accepts, broadcast, verify)
+        made = _Maker(shown, fn, kind, accepts, broadcast, verify, stores)
         operation = Operation(
             shown,
             made,
@@ -181,14 +181,10 @@ def op(
         result = _result_class(prefix + shown, returns)
         tokens = variants.split()
         callables = {
-            "f": operation_wrapper(
-                shown, fn, made, result, out="o" in tokens, into="w" in tokens, stores=stores
-            )
+            "f": operation_wrapper(shown, fn, made, result, out="o" in tokens, into="w" in tokens)
         }
         if "i" in tokens:
-            callables["i"] = operation_wrapper(
-                shown + "_", fn, made, result, in_place=True, stores=stores
-            )
+            callables["i"] = operation_wrapper(shown + "_", fn, made, result, in_place=True)
         _register(key, shown, variants, kind, accepts, fn, operation, alias, callables)
         return callables["f"]
 
@@ -286,13 +282,14 @@ class _Maker:
     dimensions.
     """
 
-    def __init__(self, name, fn, kind, accepts, broadcast, verify):
+    def __init__(self, name, fn, kind, accepts, broadcast, verify, stores):
         self.name = name
         self.fn = fn
         self.kind = kind
         self.accepts = accepts
         self.broadcast = broadcast
         self.verify = verify
+        self.stores = stores.split()
         self.operation = None
 
     @functools.cached_property

@@ -66,14 +66,14 @@ def lazy_function(name, doc, build):
     return function
 
 
-def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False, stores=""):
+def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_place=False):
     """The public callable of an operation, or its in-place form.
 
     into: whether it takes a function of (operation, operands, attributes) that is called instead.
     """
 
     def build(environment):
-        source = _source(name, maker.parameters, environment, out, into, in_place, stores)
+        source = _source(name, maker, environment, out, into, in_place)
         # An operation that promotes gives a number a type that holds it, within its category.
         environment["_check_fits"] = check_fits if maker.kind is SAME else check_fits_promoted
         environment.update(OP=maker.operation, RESULT=result, NAME=name)
@@ -87,9 +87,10 @@ def operation_wrapper(name, fn, maker, result, *, out=False, into=False, in_plac
     return function
 
 
-def _source(name, parameters, environment, out, into, in_place, stores):
+def _source(name, maker, environment, out, into, in_place):
+    parameters = maker.parameters
     head, body = _header(parameters, environment, out and not in_place)
-    for stored in stores.split():
+    for stored in maker.stores:
         body.append(
             f"if {stored}.__class__ in _PYTHON: _check_fits({stored}, {parameters[0].name})"
         )

@@ -6,7 +6,7 @@
 static int
 add_contents(PyObject *a, PyObject *values, PyObject *key)
 {
-    if (!Py_IS_TYPE(a, Tensor) && PySet_Contains(plain_classes, (PyObject *)Py_TYPE(a)) != 1)
+    if (!is_plain(a))
         return 0;
     PyObject *st = SLOT(a, Tensor__st);
     PyObject *value = st ? SLOT(st, Storage_value) : NULL;

@@ -134,7 +134,7 @@ collect(Call *c, PyObject *args, PyObject *attrs)
     PyTuple_SET_ITEM(c->key, 0, Py_NewRef(attrs));
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *a = PyTuple_GET_ITEM(args, i), *number;
-        if (Py_IS_TYPE(a, Tensor) || PySet_Contains(plain_classes, (PyObject *)Py_TYPE(a)) == 1) {
+        if (is_plain(a)) {
             int done = add_tensor(c, a, i, recording);
             if (done < 1)
                 return done;

@@ -99,6 +99,13 @@ is_unset(PyObject *name)
     return PyDict_GetItem(call_globals, name) == Py_None;
 }
 
+/* True for a tensor that is used as it is. */
+static inline int
+is_plain(PyObject *a)
+{
+    return Py_IS_TYPE(a, Tensor) || PySet_Contains(plain_classes, (PyObject *)Py_TYPE(a)) == 1;
+}
+
 static inline PyObject *
 tuple_of(PyObject *const *items, Py_ssize_t n)
 {
